@@ -70,7 +70,7 @@ def node(folder: Path, *, at: str = "127.0.0.1", **more: object) -> Iterator[Nod
     gateway = start_gateway(
         {
             "listen": [
-                f"{at}:{free_port()}",
+                {"address": f"{at}:{free_port()}", "plaintext": "a test"},
                 {"address": f"127.0.0.1:{inside}", "internal": True},
                 {"address": f"unix:{unix}", "internal": True},
             ],
@@ -307,6 +307,16 @@ def test_who_had_registered_is_asked_after_a_start_without_the_store(
                 again.first(503)
                 assert time.monotonic() - begun < 6.0
                 assert again.first(404, "/live/a") < 1.0
+
+
+def test_nobody_registers_beyond_this_machine_to_be_spoken_to_in_the_clear(tmp_path: Path) -> None:
+    """Red without `is_overheard` in node/registering.py."""
+    with node(tmp_path) as one:
+        assert wait_until(lambda: one.api.put("players/other", 9)[0] == 200, 15.0)
+        path = "/internal/v1/services/players/instances/away"
+        status, said, _ = one.api.ask("PUT", path, {"url": "http://192.0.2.7:9001"})
+        assert (status, said["code"]) == (422, "registration_unencrypted")
+        assert one.api.ids() == ["other"]
 
 
 def test_nobody_registers_the_gateway_by_any_address_of_the_machine(tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ class File:
         beside.write_text(yaml.safe_dump(config))
         beside.replace(self._path)
 
+    def services(self) -> dict[str, object]:
+        """Return the services as they are written."""
+        found: dict[str, object] = yaml.safe_load(self._path.read_text())["services"]
+        return found
+
     def reload(self, **changes: object) -> None:
         """Write it anew, and say so."""
         self.change(**changes)
@@ -64,6 +69,23 @@ def test_a_signal_has_the_file_read_again(node: Stage, file: File) -> None:
     assert file.applied(2)
     with node.client() as client:
         assert client.get(b"/r1").body == b"1"
+
+
+def test_what_would_be_in_the_clear_is_refused_until_it_has_a_reason(
+    node: Stage, file: File, probe: int
+) -> None:
+    """Red where settings/overheard.py complains of stores and contacts alone."""
+    away = {"endpoints": ["http://192.0.2.7:9001"]}
+    file.reload(services=file.services() | {"away": away}, routes=more_routes(3))
+    assert wait_until(lambda: "refused" in asked(probe)[1])
+    (complaint,) = [asked(probe)[1]["refused"]]
+    assert "services.away.endpoints[0]: what people write would cross the network" in str(complaint)
+    with node.client() as client:
+        assert client.get(b"/r3").body != b"3"
+    file.reload(plaintext={"services": "a test"})
+    assert file.applied(2)
+    with node.client() as client:
+        assert client.get(b"/r3").body == b"3"
 
 
 def test_a_file_that_has_changed_is_read_again(node: Stage, file: File) -> None:

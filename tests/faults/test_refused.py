@@ -81,7 +81,7 @@ def test_a_large_upload_that_one_endpoint_refuses_goes_to_another_whole(tmp_path
 
 def test_a_name_without_an_address_is_told_as_502(tmp_path: Path) -> None:
     """Red without `socket.gaierror` in edge/upstream_connection.py, _open."""
-    services = {"up": {"endpoints": ["http://nowhere.invalid:80"]}}
+    services = {"up": {"endpoints": ["http://nowhere.invalid:80"], "plaintext": "a test"}}
     with (
         scripted() as upstream,
         stage(tmp_path, upstream=upstream, services=services) as one,

@@ -155,6 +155,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     endpoint's share of the load.
 
     `slow_start` is how long an endpoint that is new, or back, takes to its full share, in seconds.
+
+    `plaintext`: it may be spoken to in the clear beyond this machine.
     """
 
     name: str
@@ -168,6 +170,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     limits: EndpointLimits = EndpointLimits()
     tls: ServiceTls | None = None
+    plaintext: bool = False
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):

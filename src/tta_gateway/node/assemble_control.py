@@ -66,7 +66,7 @@ from tta_gateway.features.registration.service import Registrations
 from tta_gateway.features.safety.judging import Judging as SafetyJudging
 from tta_gateway.features.shield import api as shield
 from tta_gateway.kernel.own import OWN
-from tta_gateway.kernel.route import Rewrite
+from tta_gateway.kernel.route import Rewrite, Service
 from tta_gateway.kernel.standing import RefusedInstance, section
 from tta_gateway.node import (
     admin_api,
@@ -347,7 +347,7 @@ class Control:
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""
         inside = internal_routers(
-            self.registrations, registering.EndpointOf(lambda: self.services.own, self._encrypted)
+            self.registrations, registering.EndpointOf(lambda: self.services.own, self._service)
         )
         routers = public_routers(
             self.document, self.issuance, self.caring, self.providers, self._channels()
@@ -567,10 +567,10 @@ class Control:
             reason=one.reason,
         )
 
-    def _encrypted(self, service: str) -> bool:
-        """Tell whether it is known how TLS is spoken to a service."""
-        kept = self.services.kept.get(service)
-        return kept is not None and kept.service.tls is not None
+    def _service(self, name: str) -> Service | None:
+        """Return a service as it is configured."""
+        kept = self.services.kept.get(name)
+        return None if kept is None else kept.service
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""

@@ -9,7 +9,6 @@ from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, RefusedInstance, Stand, State
 from tta_gateway.node.merged import Share
-from tta_gateway.node.own_addresses import REASON
 from tta_gateway.node.readmission import Ejection
 
 CONFIGURATION: Final = "configuration"
@@ -107,7 +106,7 @@ class Kept:
         """Begin without endpoints."""
         self.service = service
         self.sources: dict[str, tuple[Instance, ...]] = {}
-        self.refused: dict[str, frozenset[str]] = {}  # by source: endpoints not to be asked
+        self.refused: dict[str, dict[str, str]] = {}  # by source: endpoints not to be asked, why
         self.resolved: dict[str, tuple[Instance, ...]] = {}  # by the host and port resolved
         self.found_at = 0.0  # when anything that was found last changed
         self.endpoints: dict[str, Known] = {}  # by the endpoint's name
@@ -164,5 +163,5 @@ def _stands_for(kept: Kept, source: str, told: Instance) -> tuple[Instance, ...]
 
 def refused_by(kept: Kept, source: str, endpoint: str) -> RefusedInstance:
     """Return what is told of an endpoint of a source that is not taken."""
-    service = kept.service.name
-    return RefusedInstance(source=source, service=service, endpoint=endpoint, reason=REASON)
+    service, reason = kept.service.name, kept.refused[source][endpoint]
+    return RefusedInstance(source=source, service=service, endpoint=endpoint, reason=reason)

@@ -7,16 +7,17 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.features.registration.api import OwnAddress
+from tta_gateway.features.registration.api import OwnAddress, Unencrypted
 from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.features.registration.valkey_store import ValkeyStore
 from tta_gateway.kernel.events import Event, RegistryChanged
 from tta_gateway.kernel.registered import REGISTRATION
-from tta_gateway.kernel.route import Endpoint
+from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.claimable import believed
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.overheard import is_overheard
 from tta_gateway.node.own_addresses import Own
 from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
@@ -105,21 +106,24 @@ def adopt(made: Registrations, parts: Parts) -> None:
 class EndpointOf:
     """Reads the URL of an instance."""
 
-    def __init__(self, own: Callable[[], Own], encrypted: Callable[[str], bool]) -> None:
-        """`own` are the gateway's addresses; `encrypted` tells which services are spoken TLS to."""
+    def __init__(self, own: Callable[[], Own], service: Callable[[str], Service | None]) -> None:
+        """`own` are the gateway's addresses; `service` returns one as it is configured."""
         self._own = own
-        self._encrypted = encrypted
+        self._service = service
 
     def __call__(self, service: str, url: str) -> Endpoint:
         """Return the endpoint; ValueError in words if no instance of the service may be there.
 
-        OwnAddress if that is because the gateway itself is.
+        OwnAddress if that is because the gateway itself is, Unencrypted because others may listen.
         """
         found = address_of(url)
         made = Endpoint(host=found.host, port=found.port, unix=found.unix, tls=found.is_encrypted)
         if self._own().has(made):
             raise OwnAddress(f"`{url}` is an address of the gateway itself")
-        if made.tls and not self._encrypted(service):
+        known = self._service(service)
+        if known is not None and is_overheard(made, known):
+            raise Unencrypted(f"to `{url}` nothing would be encrypted")
+        if made.tls and (known is None or known.tls is None):
             raise ValueError(
                 f"`{url}`: the operator has not said how TLS is spoken to `{service}`: write "
                 "`http://`, or have the service written without `endpoints`"

@@ -19,10 +19,11 @@ from tta_gateway.kernel.standing import (
     State,
     section,
 )
-from tta_gateway.node import remembered
+from tta_gateway.node import overheard, own_addresses, remembered
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.heard import Heard
 from tta_gateway.node.known import CONFIGURATION, Kept, Known, declared, merged, refused_by
+from tta_gateway.node.overheard import is_overheard
 from tta_gateway.node.own_addresses import Own
 from tta_gateway.node.remembered import Remembered
 from tta_gateway.support.bus import Bus
@@ -120,13 +121,20 @@ class Services:
 
     def _sift(self, kept: Kept, source: str) -> None:
         """Find out what of a source is not to be taken; the configuration may say anything."""
-        before = kept.refused.pop(source, frozenset())
+        before = kept.refused.pop(source, {})
         told = () if source == CONFIGURATION else kept.sources.get(source, ())
-        refused = frozenset(one.endpoint.name for one in told if self.own.has(one.endpoint))
+        judged = ((one.endpoint.name, self._objection(kept, one)) for one in told)
+        refused = {name: reason for name, reason in judged if reason}
         if refused:
             kept.refused[source] = refused
-        for endpoint in sorted(refused - before):
+        for endpoint in sorted(refused.keys() - before.keys()):
             self.left_out(refused_by(kept, source, endpoint))
+
+    def _objection(self, kept: Kept, one: Instance) -> str:
+        """Return why an instance is not taken; nothing if it is."""
+        if self.own.has(one.endpoint):
+            return own_addresses.REASON
+        return overheard.REASON if is_overheard(one.endpoint, kept.service) else ""
 
     def refused(self, source: str) -> list[RefusedInstance]:
         """Return what a source has told of and is not taken."""

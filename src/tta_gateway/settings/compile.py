@@ -65,6 +65,7 @@ from tta_gateway.settings.fitness import OutliersConfig
 from tta_gateway.settings.key import compiled as compiled_key
 from tta_gateway.settings.listener import ListenerConfig
 from tta_gateway.settings.nodes import guarded, guarded_as_asked
+from tta_gateway.settings.overheard import may_be_plain
 from tta_gateway.settings.public import forwarded, own_routes, own_services
 from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.secret import secrets_of
@@ -300,6 +301,7 @@ def _service(
         host=config.host or "",
         limits=EndpointLimits(**dict(config.limits)),
         tls=credentials.service(config, settings.identity.withdrawn) if encrypted else None,
+        plaintext=may_be_plain(config, settings),
     )
 
 

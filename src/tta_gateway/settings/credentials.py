@@ -71,7 +71,9 @@ class Credentials:
 
     def database(self, url: DatabaseUrl) -> DatabaseUrl:
         """Return a database with the authorities of its server; ConfigError likewise."""
-        return replace(url, authorities=self._pem(url.ca or _MACHINE)) if url.encrypted else url
+        if not (url.encrypted and url.verified):
+            return url
+        return replace(url, authorities=self._pem(url.ca or _MACHINE))
 
     def _trusted(self, file: str) -> str:
         """Return the digest of the authorities of a file."""

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from tta_gateway.settings.address import LARGEST_PORT, Address, listening
+from tta_gateway.settings.reason import Reason
 from tta_gateway.settings.shorthand import ADDRESS, Shorthand
 from tta_gateway.settings.tls import Tls
 from tta_gateway.support.config import Config, Items
@@ -97,6 +98,10 @@ class ListenerConfig(Config):
 
     tls: Tls | None = None
     """The certificates to speak TLS with; left out, nothing is encrypted here."""
+
+    plaintext: Reason | None = None
+    """Why nobody can listen who should not, where clients come from beyond this machine without
+    `tls`, which is refused without a reason; `plaintext.listen` gives one for all listeners."""
 
     proxy_protocol: bool = False
     """Whether every connection begins with a PROXY header, version 1 or 2, that says who it is;

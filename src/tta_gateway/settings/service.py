@@ -24,6 +24,7 @@ from tta_gateway.settings.discover import DiscoverConfig
 from tta_gateway.settings.fallback import WrittenFallback
 from tta_gateway.settings.fitness import OutliersConfig, PanicConfig
 from tta_gateway.settings.key import KeyConfig
+from tta_gateway.settings.reason import Reason
 from tta_gateway.settings.shorthand import URL, Shorthand
 from tta_gateway.settings.tls import AuthoritiesFile, ChainFile, File
 from tta_gateway.settings.token import RelayConfig, WrittenToken
@@ -207,6 +208,11 @@ class ServiceConfig(Config):
         PlainSerializer(lambda config: "off" if config is None else config),
     ] = None
     """How its endpoints are looked at, `{}` for a GET of `/health`; left out or `off`: not."""
+
+    plaintext: Reason | None = None
+    """Why nobody can listen who should not, where it is spoken to beyond this machine by `http://`,
+    which is refused without a reason: in `endpoints`, and wherever registries and registrations say
+    that it is; `plaintext.services` gives one for all services."""
 
     depends_on: Items[_Need] = ()
     """The services that it cannot do without, and those that it can (`kind: soft`)."""

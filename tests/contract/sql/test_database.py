@@ -191,10 +191,11 @@ def test_one_that_cannot_be_reached_is_unavailable_and_its_words_are_not_told(
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("mode", ["verify-full", "require"])
 def test_a_server_that_speaks_in_the_clear_is_refused_where_it_must_not(
-    postgres: PostgresServer,
+    postgres: PostgresServer, mode: str
 ) -> None:
-    url = parse(postgres.url + "?sslmode=verify-full")
+    url = parse(f"{postgres.url}?sslmode={mode}")
 
     async def work() -> None:
         database = Database(url)

@@ -156,7 +156,10 @@ def test_a_host_of_the_configuration_is_followed_and_no_request_is_lost(tmp_path
         named.put("players", "A", old.host, ttl=1)
         url = f"http://players.{ZONE}:{old.port}"
         with (
-            node(tmp_path, {"endpoints": [url]}, dns=dns(named)) as (one, admin),
+            node(tmp_path, {"endpoints": [url], "plaintext": "a test"}, dns=dns(named)) as (
+                one,
+                admin,
+            ),
             Crowd(one.gateway.port) as crowd,
         ):
             assert wait_until(lambda: answers(one) == "old", 5.0)

@@ -14,6 +14,8 @@ from tta_gateway.node import beginning
 from tta_gateway.snapshot.kept import keep
 from tta_gateway.snapshot.parts import decode_parts, encoded
 
+FOUND = "services: {players: {discover: {docker: players}}}\n"
+
 
 def test_a_good_file_is_counted(file: Path) -> None:
     result = run("check", "-c", str(file))
@@ -62,11 +64,20 @@ def test_where_nobody_would_be_called_that_is_a_warning(file: Path) -> None:
     assert "escalation: warning: people in need are looked for, and nobody" in result.stderr
 
 
-def test_what_crosses_the_network_in_the_clear_is_a_warning(file: Path) -> None:
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_what_crosses_the_network_in_the_clear_needs_a_reason(file: Path, command: str) -> None:
     file.write_text(f"{file.read_text()}listen: '0.0.0.0:8080'\n")
+    result = run(command, "-c", str(file))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert " listen[0]: what people write would cross the network" in result.stderr
+    assert "`plaintext: {listen: …}`" in result.stderr
+
+
+def test_what_is_found_in_the_clear_is_a_warning(file: Path) -> None:
+    file.write_text(FOUND + ROUTES)
     result = run("check", "-c", str(file))
     assert (result.exit_code, "is good" in result.stdout) == (0, True)
-    assert "listen[0]: warning: what people write would cross the network" in result.stderr
+    assert "services.players.discover: warning: what is found beyond" in result.stderr
 
 
 def test_the_environment_counts(file: Path) -> None:

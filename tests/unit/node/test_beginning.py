@@ -159,7 +159,7 @@ def test_what_is_spoken_now_counts_and_not_what_was(folder: Folder) -> None:
     assert [one.endpoint.tls for one in standing.endpoints] == [True]
 
 
-NAMED = "{endpoints: ['http://a.example:80']}"
+NAMED = "{endpoints: ['http://a.example:80'], plaintext: a test}"
 
 
 @pytest.mark.parametrize(

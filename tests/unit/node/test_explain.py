@@ -177,7 +177,7 @@ def test_a_page_of_elsewhere_opens_no_websocket(snapshot: Snapshot) -> None:
 
 
 def test_a_service_that_is_being_looked_after_sees_nothing() -> None:
-    text = 'services: {players: {endpoints: ["http://a"], maintenance: {}}}\n' + ROUTES
+    text = 'services: {players: {endpoints: ["http://127.0.0.1"], maintenance: {}}}\n' + ROUTES
     assert _said(_snapshot(text), "GET", "/plain/7")[-1] == "end: 503 service_maintenance: players"
 
 

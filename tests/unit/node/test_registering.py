@@ -7,10 +7,10 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.features.registration.api import OwnAddress
+from tta_gateway.features.registration.api import OwnAddress, Unencrypted
 from tta_gateway.kernel.events import EndpointSeen, Event, RegistryChanged
 from tta_gateway.kernel.registered import REGISTRATION, Registered
-from tta_gateway.kernel.route import Service
+from tta_gateway.kernel.route import Service, ServiceTls
 from tta_gateway.kernel.standing import Instance, Standing
 from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.registering import EndpointOf, Outside
@@ -155,7 +155,11 @@ SNAPSHOT = Snapshot(
     services=(),
     routes=(),
 )
-ENDPOINT_OF = EndpointOf(lambda: own_of(SNAPSHOT), lambda one: one == "chat")
+SERVICES = {
+    "players": Service(name="players", endpoints=(), plaintext=True),
+    "chat": Service(name="chat", endpoints=(), tls=ServiceTls()),
+}
+ENDPOINT_OF = EndpointOf(lambda: own_of(SNAPSHOT), SERVICES.get)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +197,17 @@ def test_tls_is_spoken_where_the_operator_has_said_how() -> None:
     assert ENDPOINT_OF("chat", "https://10.0.0.7:9001").tls
     with pytest.raises(ValueError, match="how TLS is spoken to `players`"):
         ENDPOINT_OF("players", "https://10.0.0.7:9001")
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7", "players.example", "[2001:db8::7]", "0.0.0.1"])
+def test_beyond_this_machine_nobody_is_spoken_to_in_the_clear_without_a_reason(host: str) -> None:
+    with pytest.raises(Unencrypted, match="nothing would be encrypted"):
+        ENDPOINT_OF("chat", f"http://{host}:9001")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.2:9001", "http://localhost:9001", "unix:/run/c"])
+def test_on_this_machine_everybody_is(url: str) -> None:
+    assert not ENDPOINT_OF("chat", url).tls
 
 
 def test_what_is_no_url_is_refused_in_words() -> None:

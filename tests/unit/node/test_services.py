@@ -380,3 +380,30 @@ def test_the_operator_may_name_any_address() -> None:
     house.services.resolved("players", OTHER.name, told_of(THIRD))
     assert house.states() == {9001: "up", 9003: "up"}
     assert house.refused == []
+
+
+# What would be spoken to in the clear
+
+ELSEWHERE = Endpoint(host="10.0.0.7", port=9001)
+
+
+@pytest.mark.parametrize("source", ["consul", "registration", "dns/players"])
+def test_who_is_found_beyond_this_machine_is_not_spoken_to_in_the_clear(source: str) -> None:
+    house = Guarded()
+    encrypted = msgspec.structs.replace(ELSEWHERE, port=9002, tls=True)
+    house.services.found("players", source, told_of(ELSEWHERE, encrypted))
+    assert 9002 in (house.states() or {})
+    (refused,) = house.refused
+    assert (refused.source, refused.endpoint) == (source, "10.0.0.7:9001")
+    assert "`plaintext: …`" in refused.reason
+    assert house.services.refused(source) == [refused]
+
+
+def test_with_a_reason_it_is_and_without_one_no_more() -> None:
+    house = Guarded()
+    house.services.found("players", "consul", told_of(ELSEWHERE))
+    excused = msgspec.structs.replace(PLAYERS, plaintext=True)
+    house.services.adopt([excused], checked=lambda _: False)
+    assert house.services.refused("consul") == []
+    house.services.adopt([PLAYERS], checked=lambda _: False)
+    assert [one.endpoint for one in house.services.refused("consul")] == ["10.0.0.7:9001"]

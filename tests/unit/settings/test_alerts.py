@@ -15,6 +15,7 @@ from tta_gateway.settings.show import show
 
 ENVIRON = {"TOKEN": "kanarie-1", "HOOK": "https://hooks.example/services/kanarie-2"}
 FULL = """\
+plaintext: {alerts: a network of its own}
 alerts:
   node: edge-1
   wait: 2s
@@ -158,7 +159,7 @@ def test_a_mistake_is_told_with_its_place(written: str, words: str) -> None:
 
 @pytest.mark.parametrize("key", ["alertmanagers", "webhooks"])
 def test_sinks_need_the_process_that_sends(key: str) -> None:
-    (found,) = complaints(f"admin: off\nalerts: {{{key}: [{{url: 'http://h'}}]}}\n")
+    (found,) = complaints(f"admin: off\nalerts: {{{key}: [{{url: 'https://h'}}]}}\n")
     assert f"alerts.{key}" in found
     assert "write an address for `admin`" in found
 

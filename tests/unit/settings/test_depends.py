@@ -8,7 +8,7 @@ from tests.helpers.configuration import complaints
 def wrong(**needs: str) -> list[str]:
     """What is wrong, without the file's name."""
     services = "".join(
-        f"  {name}: {{endpoints: ['http://a'], depends_on: [{one}]}}\n"
+        f"  {name}: {{endpoints: ['https://a'], depends_on: [{one}]}}\n"
         for name, one in needs.items()
     )
     text = f"services:\n{services}routes: [{{path: /, service: a, auth: none}}]"
@@ -21,16 +21,16 @@ def test_services_may_depend_on_each_other() -> None:
 
 def test_a_dependency_exists() -> None:
     assert wrong(a="chaat", chat="") == [
-        "2:45 services.a.depends_on[0]: there is no service `chaat`: do you mean `chat`?"
+        "2:46 services.a.depends_on[0]: there is no service `chaat`: do you mean `chat`?"
     ]
     assert wrong(a="{service: b}") == [
-        "2:46 services.a.depends_on[0].service: there is no service `b`: none is known"
+        "2:47 services.a.depends_on[0].service: there is no service `b`: none is known"
     ]
 
 
 def test_a_dependency_is_named_once() -> None:
     assert wrong(a="b, {service: b, kind: soft}", b="") == [
-        "2:49 services.a.depends_on[1].service: names `b` twice: keep one of them"
+        "2:50 services.a.depends_on[1].service: names `b` twice: keep one of them"
     ]
 
 
@@ -38,7 +38,7 @@ def test_a_dependency_is_named_once() -> None:
 def test_no_dependency_leads_back_to_where_it_began(kind: str) -> None:
     (said,) = wrong(a=kind, b="c", c="a", d="a")
     assert said == (
-        "4:45 services.c.depends_on[0]: leads back to where it began (a -> b -> c -> a): take one "
+        "4:46 services.c.depends_on[0]: leads back to where it began (a -> b -> c -> a): take one "
         "of them out"
     )
 
@@ -46,8 +46,8 @@ def test_no_dependency_leads_back_to_where_it_began(kind: str) -> None:
 def test_each_circle_is_told_once() -> None:
     found = wrong(a="a", b="c", c="b", d="b")
     assert [line.partition(": ")[0] for line in found] == [
-        "2:45 services.a.depends_on[0]",
-        "4:45 services.c.depends_on[0]",
+        "2:46 services.a.depends_on[0]",
+        "4:46 services.c.depends_on[0]",
     ]
 
 
@@ -59,7 +59,7 @@ def test_what_is_no_dependency_hides_nothing_else(written: str) -> None:
 
 def off(written: str) -> list[str]:
     """What is wrong with a service where there is no control."""
-    text = f"admin: off\nservices: {{players: {{endpoints: ['http://a'], {written}}}}}"
+    text = f"admin: off\nservices: {{players: {{endpoints: ['https://a'], {written}}}}}"
     return [line.partition(" ")[2] for line in complaints(text)]
 
 

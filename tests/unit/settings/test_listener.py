@@ -7,7 +7,8 @@ from tta_gateway.settings.address import Address
 
 
 def addresses(written: str) -> list[str]:
-    return [str(one.address) for one in loaded(f"listen: {written}").settings.listen]
+    text = f"listen: {written}\nplaintext: {{listen: a test}}\n"
+    return [str(one.address) for one in loaded(text).settings.listen]
 
 
 def test_nothing_written_is_loopback() -> None:

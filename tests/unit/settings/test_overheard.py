@@ -14,6 +14,23 @@ def contact(written: str) -> str:
 
 TOLD = contact("{service: {name: players, path: /crisis}}")
 FOUND = "services: {players: {discover: {docker: players, scheme: SCHEME}}}\n"
+EXCUSED = PLAIN.replace("endpoints", "plaintext: a test, endpoints")
+MAIL = "{mail: {host: mail.example, security: none, sender: a@b.example, to: [c@b.example]}}"
+DATABASE = "database_url: postgresql://me:word@db/clinic?sslmode="
+LOOKED = "services: {players: {discover: {REGISTRY: players, scheme: https}}}\n"
+ETCD = (
+    "discovery: {etcd: {endpoints: ['https://10.0.0.1:2379', 'http://10.0.0.2:2379']}}\n"
+    + LOOKED.replace("REGISTRY", "etcd")
+)
+CONSUL = "discovery: {consul: {address: 'http://10.0.0.1:8500'}}\n" + LOOKED.replace(
+    "REGISTRY", "consul"
+)
+KUBERNETES = "discovery: {kubernetes: {address: 'http://10.0.0.1:80'}}\n" + LOOKED.replace(
+    "REGISTRY", "kubernetes"
+)
+DOCKER = "discovery: {docker: {address: 'http://10.0.0.1:2375'}}\n" + LOOKED.replace(
+    "REGISTRY", "docker"
+)
 REFUSED = [
     ("valkey_url", "valkey_url", "valkey_url: redis://10.0.0.1\n"),
     ("valkey_url", "valkey_url", "valkey_url: valkey://:word@store\n"),
@@ -24,21 +41,31 @@ REFUSED = [
         "escalation.contacts.team.webhook",
         contact("{webhook: {url: 'http://h/crisis'}}"),
     ),
-    ("contacts", "escalation.contacts.team.service", PLAIN + TOLD),
     (
         "contacts",
         "escalation.subscribers[0].name",
-        PLAIN + "escalation: {subscribers: [{name: players, path: /crisis}]}\n",
+        EXCUSED + "escalation: {subscribers: [{name: players, path: /crisis}]}\n",
     ),
+    ("contacts", "escalation.contacts.team.service", EXCUSED + TOLD),
+    ("contacts", "escalation.contacts.team.mail", contact(MAIL)),
+    ("listen", "listen[0]", "listen: 0.0.0.0:8080\n"),
+    ("listen", "listen[0]", "listen: '[::]:8080'\n"),
+    ("listen", "admin", "admin: 10.0.0.1:8081\n"),
+    ("listen", "probe", "probe: 10.0.0.1:8082\n"),
+    ("services", "services.players.endpoints[0]", PLAIN),
+    ("registries", "discovery.etcd.endpoints", ETCD),
+    ("registries", "discovery.consul.address", CONSUL),
+    ("registries", "discovery.kubernetes.address", KUBERNETES),
+    ("registries", "discovery.docker.address", DOCKER),
+    ("alerts", "alerts.webhooks[0].url", "alerts: {webhooks: [{url: 'http://h/'}]}\n"),
+    ("alerts", "alerts.alertmanagers[0].url", "alerts: {alertmanagers: [{url: 'http://h'}]}\n"),
+    ("alerts", "alerts.mail[0].security", f"alerts: {{mail: [{MAIL[7:-1]}]}}\n"),
+    ("database_url", "database_url", f"{DATABASE}disable\n"),
+    ("database_url", "database_url", f"{DATABASE}require\n"),
     ("contacts", "escalation.contacts.team.service", FOUND.replace("SCHEME", "http") + TOLD),
 ]
 WARNED = [
-    ("listen", "listen", "listen: 0.0.0.0:8080\n"),
-    ("listen", "admin", "admin: 10.0.0.1:8081\n"),
-    ("services", "services.players.endpoints[0]", PLAIN),
     ("services", "services.players.discover", FOUND.replace("SCHEME", "http")),
-    ("alerts", "alerts.webhooks[0].url", "alerts: {webhooks: [{url: 'http://h/'}]}\n"),
-    ("alerts", "alerts.alertmanagers[0].url", "alerts: {alertmanagers: [{url: 'http://h'}]}\n"),
 ]
 GOOD = [
     "valkey_url: rediss://10.0.0.1\n",
@@ -53,6 +80,12 @@ GOOD = [
     TOLD,
     "services: {players: {endpoints: ['unix:/run/players.sock', 'https://players']}}\n" + TOLD,
     FOUND.replace("SCHEME", "https") + TOLD,
+    "listen: [{address: '0.0.0.0:80', plaintext: TLS ends at the load balancer}]\n",
+    EXCUSED,
+    "services: {players: {discover: {docker: players}, plaintext: one host}}\n",
+    "discovery: {consul: {address: 'http://10.0.0.1:8500'}}\n",
+    contact(MAIL.replace("none", "tls")),
+    f"{DATABASE}verify-full\n",
     "listen: ['127.0.0.1:8080', 'unix:/run/gateway.sock']\nadmin: off\n",
     "listen: [{address: '0.0.0.0:80', redirect_to_https: true}]\n",
     "alerts: {webhooks: [{url: 'https://h/'}, {url: 'http://127.0.0.1/'}]}\n",
@@ -69,7 +102,7 @@ def excused(key: str) -> str:
 
 
 @pytest.mark.parametrize(("key", "path", "text"), REFUSED)
-def test_a_store_and_a_contact_are_refused_without_a_reason(key: str, path: str, text: str) -> None:
+def test_what_is_in_the_clear_is_refused_without_a_reason(key: str, path: str, text: str) -> None:
     (found,) = complaints(text)
     assert f" {path}: " in found
     assert "would cross the network unencrypted" in found
@@ -85,7 +118,9 @@ def test_with_a_reason_they_are_not(key: str, path: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("key", "path", "text"), WARNED)
-def test_of_all_others_there_is_a_warning_without_a_reason(key: str, path: str, text: str) -> None:
+def test_of_what_is_found_there_is_a_warning_without_a_reason(
+    key: str, path: str, text: str
+) -> None:
     (found,) = warned(text)
     assert f" {path}" in found
     assert ": warning: " in found

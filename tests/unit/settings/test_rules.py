@@ -132,7 +132,7 @@ def test_a_missing_service_is_all_that_an_answer_says() -> None:
 def test_a_weight_is_refused_where_nobody_asks_for_it() -> None:
     text = (
         "services: {players: {balance: round_robin, "
-        "endpoints: [{url: 'http://a', weight: 1}, {url: 'http://b', weight: 2}, 'http://c']}}"
+        "endpoints: [{url: 'https://a', weight: 1}, {url: 'https://b', weight: 2}, 'https://c']}}"
     )
     assert wrong(text) == [
         "services.players.endpoints[1].weight: has no effect with `balance: round_robin`: write "

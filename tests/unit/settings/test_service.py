@@ -18,10 +18,10 @@ def wrong(written: str) -> str:
 
 
 def test_an_endpoint_is_a_url_with_or_without_a_weight() -> None:
-    found = service('endpoints: ["http://a", {url: "http://b", weight: 3}]')
+    found = service('endpoints: ["http://localhost", {url: "http://127.0.0.1", weight: 3}]')
     assert [(one.url.url, one.weight) for one in found.endpoints] == [
-        ("http://a:80", 1),
-        ("http://b:80", 3),
+        ("http://localhost:80", 1),
+        ("http://127.0.0.1:80", 3),
     ]
 
 
@@ -31,33 +31,35 @@ def test_there_is_at_least_one_endpoint_where_none_may_register(written: str) ->
 
 
 def test_an_endpoint_stands_once() -> None:
-    assert "names `http://a:80` twice" in wrong('endpoints: ["http://a", "http://A:80/"]')
+    assert "names `http://localhost:80` twice" in wrong(
+        'endpoints: ["http://localhost", "http://LOCALHOST:80/"]'
+    )
 
 
 @pytest.mark.parametrize("weight", ["0", "1001", "1.5", "x", "true"])
 def test_a_weight_is_a_number_from_1_to_1000(weight: str) -> None:
-    assert "weight: must be" in wrong(f'endpoints: [{{url: "http://a", weight: {weight}}}]')
+    assert "weight: must be" in wrong(f'endpoints: [{{url: "http://localhost", weight: {weight}}}]')
 
 
 def test_a_host_may_have_a_port() -> None:
-    assert service('endpoints: ["http://a"], host: "a.example:8080"').host == "a.example:8080"
+    assert (
+        service('endpoints: ["http://localhost"], host: "a.example:8080"').host == "a.example:8080"
+    )
 
 
 @pytest.mark.parametrize("host", ["a b", "a/b", "ü", "a:b", ""])
 def test_what_is_no_host_is_refused(host: str) -> None:
-    assert "is not a host" in wrong(f'endpoints: ["http://a"], host: "{host}"')
+    assert "is not a host" in wrong(f'endpoints: ["http://localhost"], host: "{host}"')
 
 
 @pytest.mark.parametrize("name", ["Players", "1a", "a.b", "a b", "x" * 64, '""'])
 def test_what_is_no_name_is_refused(name: str) -> None:
-    text = (
-        f'services: {{players: {{endpoints: ["http://a"]}}, {name}: {{endpoints: ["http://a"]}}}}'
-    )
+    text = f'services: {{players: {{endpoints: ["http://localhost"]}}, {name}: {{endpoints: ["http://localhost"]}}}}'
     assert "is not the name of a service" in complaints(text)[0]
 
 
 def test_the_gateway_s_own_name_is_taken() -> None:
-    text = 'services: {gateway: {endpoints: ["http://a"]}}'
+    text = 'services: {gateway: {endpoints: ["http://localhost"]}}'
     assert "`gateway` is the gateway's own service" in complaints(text)[0]
 
 
@@ -74,7 +76,7 @@ def test_an_endpoint_may_speak_tls(url: str, port: int) -> None:
 
 
 def test_one_host_may_be_reached_both_ways() -> None:
-    assert len(service('endpoints: ["http://a:1", "https://a:1"]').endpoints) == 2
+    assert len(service('endpoints: ["http://localhost:1", "https://localhost:1"]').endpoints) == 2
 
 
 def test_verification_is_on() -> None:
@@ -103,7 +105,7 @@ def test_a_mistake_about_tls_is_named(written: str, words: str) -> None:
 
 @pytest.mark.parametrize("key", ["ca", "server_name", "client_certificate", "client_key"])
 def test_what_is_for_tls_has_no_effect_without_it(key: str) -> None:
-    lines = complaints(f'services: {{players: {{endpoints: ["http://a"], {key}: a}}}}')
+    lines = complaints(f'services: {{players: {{endpoints: ["http://localhost"], {key}: a}}}}')
     assert any("has no effect without an endpoint `https://…`" in line for line in lines)
 
 

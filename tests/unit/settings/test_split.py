@@ -12,11 +12,11 @@ from tta_gateway.settings.compile import compiled_routes
 
 SERVICES = """\
 services:
-  v1: {endpoints: ["http://a"]}
-  v2: {endpoints: ["http://b"]}
-  kept: {endpoints: ["http://c"], sticky: {by: cookie, name: seat, ttl: 1h}}
-  hashed: {endpoints: ["http://d"], balance: consistent_hash}
-  away: {endpoints: ["http://e"], maintenance: {}}
+  v1: {endpoints: ["http://127.0.0.1:1"]}
+  v2: {endpoints: ["http://127.0.0.1:2"]}
+  kept: {endpoints: ["http://127.0.0.1:3"], sticky: {by: cookie, name: seat, ttl: 1h}}
+  hashed: {endpoints: ["http://127.0.0.1:4"], balance: consistent_hash}
+  away: {endpoints: ["http://127.0.0.1:5"], maintenance: {}}
 """
 
 
@@ -101,14 +101,16 @@ def test_who_is_asking_is_no_key_where_nobody_is_asked() -> None:
     written = "split: {services: [{service: v1}, {service: v2}], sticky: {by: principal}}"
     (found,) = wrong(written)
     assert found.startswith("routes[0].split.sticky.by: goes by who is asking, and the route asks")
-    services = SERVICES.replace('["http://a"]', '["http://a"], sticky: {by: principal}')
+    services = SERVICES.replace(
+        '["http://127.0.0.1:1"]', '["http://127.0.0.1:1"], sticky: {by: principal}'
+    )
     (found,) = refusals(f"{services}routes: [{{path: /, auth: none, service: v1}}]\n")
     assert "services.v1.sticky.by: goes by who is asking, and no route" in found
     assert refusals(f"{services}routes: [{{path: /, auth: none, service: v2}}]\n") == []
 
 
 def test_a_bound_does_nothing_without_a_hash() -> None:
-    written = SERVICES.replace('["http://a"]', '["http://a"], load_bound: 2')
+    written = SERVICES.replace('["http://127.0.0.1:1"]', '["http://127.0.0.1:1"], load_bound: 2')
     found = refusals(written + "routes: [{path: /, auth: none, service: v1}]\n")
     assert [line.partition(" ")[2] for line in found] == [
         "services.v1.load_bound: has no effect without `balance: consistent_hash`: take the line "
@@ -117,7 +119,9 @@ def test_a_bound_does_nothing_without_a_hash() -> None:
 
 
 def test_a_parameter_that_no_path_has_keeps_nobody() -> None:
-    written = SERVICES.replace('["http://a"]', '["http://a"], sticky: {by: path, name: ids}')
+    written = SERVICES.replace(
+        '["http://127.0.0.1:1"]', '["http://127.0.0.1:1"], sticky: {by: path, name: ids}'
+    )
     routes = "routes: [{path: '/{id}', auth: none, split: {services: [{service: v1}]}}]\n"
     assert [line.partition(" ")[2] for line in refusals(written + routes)] == [
         "services.v1.sticky.name: `{ids}` is in no path that leads to it: do you mean `id`?"

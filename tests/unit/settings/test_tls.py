@@ -103,7 +103,7 @@ def test_who_speaks_tls_is_not_sent_away(folder: Folder) -> None:
 
 @pytest.mark.parametrize(("written", "port"), [("true", 443), ("8443", 8443), ("false", 0)])
 def test_a_plain_listener_may_send_clients_to_https(written: str, port: int) -> None:
-    found = loaded(f"listen: [{{address: 'a:1', redirect_to_https: {written}}}]").settings
+    found = loaded(f"listen: [{{address: '127.0.0.1:1', redirect_to_https: {written}}}]").settings
     assert compile_snapshot(found, 1).listeners[0].redirect_port == port
 
 

@@ -34,7 +34,7 @@ Events: TypeAlias = Literal["safety.*"]
 """What may be subscribed to."""
 Place: TypeAlias = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$", max_length=1024)]
 EndpointOf: TypeAlias = Callable[[str, str], Endpoint]
-"""Reads the URL of a service's instance; ValueError in words if it cannot be there, OwnAddress."""
+"""Reads the URL of a service's instance; ValueError in words if it cannot be there: see below."""
 GRACE: Final = 30.0
 """Seconds that an instance may take for what is under way, where it does not say."""
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
@@ -49,6 +49,10 @@ _URI: Final = "URI="
 
 class OwnAddress(ValueError):
     """The gateway itself is there."""
+
+
+class Unencrypted(ValueError):
+    """It would be spoken to in the clear, where others may listen."""
 
 
 class _Body(BaseModel):
@@ -190,6 +194,8 @@ class Desk:
             endpoint = self._endpoint_of(name, body.url)
         except OwnAddress as error:
             raise ClientFault(problems.OWN_ADDRESS, f"`url`: {error}.") from None
+        except Unencrypted as error:
+            raise ClientFault(problems.UNENCRYPTED, f"`url`: {error}.") from None
         except ValueError as error:
             raise ClientFault(problems.INSTANCE_INVALID, f"`url`: {error}.") from None
         one = _registration(name, id, body, endpoint=endpoint, now=self._now())

@@ -62,6 +62,13 @@ OWN_ADDRESS: Final = Problem(
     "An address of the gateway itself cannot be registered.",
     "Register where the service itself listens.",
 )
+UNENCRYPTED: Final = Problem(
+    "registration_unencrypted",
+    422,
+    "An address beyond this machine that is spoken to without TLS cannot be registered.",
+    "Register an `https://` URL, or have the operator write `plaintext: …`, the reason for which "
+    "nobody can listen there, below the service.",
+)
 ROUTE_TAKEN: Final = Problem(
     "registration_route_taken",
     409,

@@ -1,7 +1,8 @@
 """Where the database is: `postgresql://user:password@host:5432/name?sslmode=…`, or SQLite.
 
-Beyond this machine nothing is said in the clear: without `sslmode` the server has to show a
-certificate of its name (`verify-full`).
+Without `sslmode` the server has to show a certificate of its name, beyond this machine
+(`verify-full`).  What is not verified is refused there unless the operator has a reason:
+settings/overheard.py.
 """
 
 from ipaddress import ip_address
@@ -12,7 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import msgspec
 
 LEAST: Final = "verify-full"
-_MODES: Final = ("disable", LEAST)
+_MODES: Final = ("disable", "require", LEAST)
 _SCHEMES: Final = ("postgresql", "postgres")
 _KEYS: Final = ("sslmode", "ca")
 _PORT: Final = 5432
@@ -27,6 +28,8 @@ class DatabaseUrl(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     name: str = ""
     encrypted: bool = True
+    verified: bool = True
+    """Whether, where it is encrypted, the server has to show who it is."""
     ca: str = ""
     """A file in PEM with the authorities of its certificate; empty: those of this machine."""
     authorities: bytes = b""
@@ -37,6 +40,12 @@ class DatabaseUrl(msgspec.Struct, frozen=True, kw_only=True):
     def is_sqlite(self) -> bool:
         """Tell whether it is a file of this machine."""
         return bool(self.file)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether somebody on the way could read along, or stand in for the server."""
+        proved = self.is_sqlite or (self.encrypted and self.verified)
+        return not proved and not _is_near(self.host)
 
     @property
     def shown(self) -> str:
@@ -70,13 +79,15 @@ def parse(text: object) -> DatabaseUrl:
     if not parts.hostname or not parts.username or not name or "/" in name or parts.fragment:
         raise ValueError("must name all of these: `postgresql://user:password@host:5432/name`")
     options = _options(parts)
+    mode = _mode(options, parts.hostname)
     return DatabaseUrl(
         host=parts.hostname,
         port=port,
         user=unquote(parts.username),
         password=unquote(parts.password or ""),
         name=name,
-        encrypted=_is_encrypted(options.get("sslmode"), parts.hostname),
+        encrypted=mode != "disable",
+        verified=mode != "require",
         ca=options.get("ca", ""),
     )
 
@@ -91,15 +102,17 @@ def _options(parts: SplitResult) -> dict[str, str]:
     return dict(pairs)
 
 
-def _is_encrypted(mode: str | None, host: str) -> bool:
-    near = _is_near(host)
-    if mode is None:
-        return not near
+def _mode(options: dict[str, str], host: str) -> str:
+    """Return how the way there is kept."""
+    mode = options.get("sslmode", "disable" if _is_near(host) else LEAST)
     if mode not in _MODES:
-        raise ValueError(f"takes `sslmode={LEAST}`, and `disable` on this machine alone")
-    if mode == "disable" and not near:
-        raise ValueError("must not go over the network in the clear: take `sslmode` out")
-    return mode == LEAST
+        raise ValueError(
+            f"takes `sslmode={LEAST}`; `disable` and `require` too, but beyond this machine only "
+            "with a reason in `plaintext: {database_url: …}`"
+        )
+    if mode == "require" and "ca" in options:
+        raise ValueError("verifies nobody with `sslmode=require`: take that out, or `ca`")
+    return mode
 
 
 def _is_near(host: str) -> bool:

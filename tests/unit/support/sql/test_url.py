@@ -59,9 +59,8 @@ def test_nothing_goes_over_the_network_in_the_clear(host: str, *, encrypted: boo
         ("postgresql://me:word@db:port/clinic", "not a URL"),
         ("postgresql://me:word@db:99999/clinic", "not a URL"),
         ("postgresql://me:word@[db/clinic", "not a URL"),
-        (WHOLE + "?sslmode=disable", "in the clear"),
         (WHOLE + "?sslmode=prefer", "verify-full"),
-        (WHOLE + "?sslmode=require", "verify-full"),
+        (WHOLE + "?sslmode=require&ca=/ca.pem", "verifies nobody"),
         (WHOLE + "?options=-csearch_path", "nothing else"),
         (WHOLE + "?ca=a&ca=b", "twice"),
     ],
@@ -75,6 +74,21 @@ def test_what_is_none_is_refused_without_its_secret(text: str, why: str) -> None
 def test_on_this_machine_it_may_be_in_the_clear_and_need_not() -> None:
     near = "postgresql://me@127.0.0.1/clinic?sslmode="
     assert [parse(near + mode).encrypted for mode in ("disable", "verify-full")] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("host", "mode", "is_open"),
+    [
+        ("db", "disable", True),
+        ("db", "require", True),
+        ("db", "verify-full", False),
+        ("127.0.0.1", "disable", False),
+        ("localhost", "require", False),
+    ],
+)
+def test_it_is_known_who_could_listen_or_stand_in(host: str, mode: str, *, is_open: bool) -> None:
+    assert parse(f"postgresql://me@{host}/clinic?sslmode={mode}").is_open is is_open
+    assert not in_folder(Path("/var")).is_open
 
 
 def test_no_password_is_shown() -> None:
