@@ -76,9 +76,13 @@ class Automaton:
         self, phrases: Iterable[tuple[int, Sequence[Element]]], common: Sequence[str]
     ) -> None:
         """Look for these, by number; `common` are the words that are usual, most usual first."""
-        costs = {word: 1.0 / (10.0 + rank) for rank, word in enumerate(common)}
+        usual = {word: 1.0 / (10.0 + rank) for rank, word in enumerate(common)}
+        costs: dict[Element, float] = {}  # an element stands in many phrases
         root = Node()
         for rule, elements in phrases:
+            for element in elements:
+                if element not in costs:
+                    costs[element] = sum([usual.get(word, _RARE) for word in element])
             anchor = _anchor(elements, costs)
             node = root.child(elements[anchor])
             for element in elements[anchor + 1 :]:
@@ -153,13 +157,13 @@ class _Walk:
             self.back(node.rest, at - 1, end)
 
 
-def _anchor(elements: Sequence[Element], costs: Mapping[str, float]) -> int:
+def _anchor(elements: Sequence[Element], costs: Mapping[Element, float]) -> int:
     """Return which element has the rarest words."""
     best = -1
     least = 0.0
     for at, element in enumerate(elements):
         if element:
-            cost = sum([costs.get(word, _RARE) for word in element])
+            cost = costs[element]
             if best < 0 or cost < least:
                 best, least = at, cost
     return best

@@ -49,8 +49,8 @@ class Lexicon:
         if not self._groups.keys() >= NEEDED:
             raise LexiconError(f"without {' '.join(sorted(NEEDED.difference(self._groups)))}")
         self.reader = Reader(self._groups)
-        known = frozenset(word for _, elements in phrases for one in elements for word in one)
-        known |= frozenset(self.common)
+        looked_for = {one for _, elements in phrases for one in elements}
+        known = frozenset(self.common).union(*looked_for)
         spellings = misspelt(sorted(self._lists["typed"]), known | self._lists["others"])
         self.words = Words(
             known, starred=self._lists["starred"], spellings=spellings | self._spellings
