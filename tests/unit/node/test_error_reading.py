@@ -1,5 +1,6 @@
 """Who may read records, and what is kept of their having done so."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from tests.helpers.house import Events
 from tests.unit.node.test_error_keeping import MARK, a_record
 from tests.unit.node.test_incidents import House as IncidentsHouse
 from tta_gateway.features.access.bound import AccessBound
+from tta_gateway.features.access.policy import book_of
 from tta_gateway.features.error_records.sqlite_store import NAME, SqliteStore
 from tta_gateway.node.error_reading import ErrorReading
 from tta_gateway.node.error_sealing import Seal
@@ -30,9 +32,7 @@ class House:
         inner = IncidentsHouse(folder)
         access = msgspec.Raw(msgspec.msgpack.encode(AccessBound(roles=ROLES)))
         snapshot = msgspec.structs.replace(base_of(inner.parts), features={"access": access})
-        inner.incidents._book = __import__(
-            "tta_gateway.features.access.policy", fromlist=["book_of"]
-        ).book_of(AccessBound(roles=ROLES))
+        inner.incidents._book = book_of(AccessBound(roles=ROLES))
         self.folder, self.events, self.incidents = folder, Events(), inner
         self.snapshot = snapshot
         self.reading = ErrorReading(
@@ -51,7 +51,7 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-def refused(call: Any, *args: object) -> int:
+def refused(call: Callable[..., object], *args: object) -> int:
     with pytest.raises(HTTPException) as error:
         call(*args)
     return error.value.status_code
@@ -88,8 +88,7 @@ def test_who_reads_one_and_why_is_kept_and_told(house: House) -> None:
     assert second is not None
     assert [(one["by"], one["reason"]) for one in second["read"]] == [("kim", REASON)]
     assert b"ticket" not in (house.folder / NAME).read_bytes()
-    names = [one[0] if isinstance(one, tuple) else one for one in house.events.names]
-    assert names == ["error_record_read"] * 2
+    assert [name for name, _ in house.events.told] == ["error_record_read"] * 2
 
 
 def test_there_is_none_of_somebody_whom_one_does_not_care_for(house: House) -> None:

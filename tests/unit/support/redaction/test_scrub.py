@@ -1,4 +1,4 @@
-"""What is taken out of free texts, what stays, and that it takes no longer than the text is long."""
+"""What is taken out of free texts, what stays, and that no text takes long."""
 
 import time
 
