@@ -22,6 +22,7 @@ from paced import elsewhere
 CLASSES: Final = ("crisis", "therapeutic", "standard", "background")
 SHARES: Final = (1, 12, 47, 40)
 PATIENCE: Final = 10.0
+_SETTLES: Final = 4.0  # seconds, until what taking thousands in at once has cost is forgotten
 _SEED: Final = 6
 _MOST: Final = 8000  # connections
 _AT_ONCE: Final = 50  # opened before the start
@@ -167,7 +168,9 @@ def arrivals(rate: float, seconds: float, chance: random.Random) -> Iterator[tup
 
 async def _run(port: int, ready: int, phases: list[tuple[float, float]]) -> list[str]:
     loop, load, chance = asyncio.get_running_loop(), Load(port), random.Random(_SEED)  # noqa: S311
-    await load.prepare(ready)
+    if ready:
+        await load.prepare(ready)
+        await asyncio.sleep(_SETTLES)
     begun = load.begun = loop.time()
     for rate, seconds in phases:
         for at, traffic in arrivals(rate, seconds, chance):

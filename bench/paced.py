@@ -44,6 +44,10 @@ class Heard:
         return ordered[int(len(ordered) * share)] * 1e3
 
 
+_CHUNKED: Final = b"transfer-encoding: chunked"
+_LAST: Final = b"0\r\n\r\n"
+
+
 class _Asker(asyncio.Protocol):
     """One connection: asks one request at a time."""
 
@@ -67,7 +71,7 @@ class _Asker(asyncio.Protocol):
             return
         lower = head.lower()
         length = lower.partition(b"content-length:")[2].partition(b"\r\n")[0]
-        if len(body) < int(length or 0):
+        if len(body) < int(length or 0) or (_CHUNKED in lower and not body.endswith(_LAST)):
             return
         self._heard.take(int(head[9:12]), lower, monotonic() - self._began)
         self._data, self._began = b"", 0.0

@@ -81,6 +81,7 @@ def test_the_process_becomes_what_is_installed_now(
 def test_an_upgraded_gateway_does_all_that_it_did(node: Stage, tmp_path: Path, probe: int) -> None:
     assert command(tmp_path, "upgrade").returncode == 0
     assert command(tmp_path, "upgrade").returncode == 0
+    assert wait_until(lambda: status(tmp_path)["leaving"] == 0)  # else one that leaves is killed
     os.kill(workers_of(node.gateway.process.pid)[0], 9)
     assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
     assert wait_until(lambda: asked(probe)[1]["deaths"] == 1)

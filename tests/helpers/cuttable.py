@@ -58,11 +58,11 @@ class Cuttable:
         server = await asyncio.start_server(self._connected, sock=self._listener)
         await self._stop.wait()
         server.close()
-        connections = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
-        for _ in range(5):  # what was aborted is closed in turns of its own
+        for _ in range(10):  # who was just let in comes a turn later, and is closed in another
+            connections = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in connections:
+                task.cancel()
+            await asyncio.gather(*connections, return_exceptions=True)
             await asyncio.sleep(0)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -93,7 +93,7 @@ def test_idle_connections_are_closed_in_order_when_they_have_lingered(tmp_path: 
         for client in idle:
             client.close()
         assert status_of(one) == 0
-        assert 0.8 < lingered < 2.0  # a busy loop's clock may stand a little
+        assert 0.5 < lingered < 2.0  # a busy loop's clock may stand a little
         assert time.monotonic() - begun < 3.0
 
 
