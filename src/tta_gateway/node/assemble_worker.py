@@ -195,7 +195,7 @@ class Worker:
         self.error_keeping = ErrorKeeping(
             clock=self.clock,
             registry=self.registry,
-            tell=self.loop.call_soon_threadsafe,
+            tell=lambda call: self.loop.call_soon_threadsafe(call),
             log=self.log,
         )
         draw = Identifiers(self.clock.wall).uuid7

@@ -21,7 +21,11 @@ from tta_gateway.node.key_ring import ring_of
 from tta_gateway.snapshot.parts import base_of
 from tta_gateway.support.crypto.key_store import KeyStore
 
-ROLES = {"looker": ("errors:read",), "carer": ("errors:read:care",), "player": ("profile:read",)}
+ROLES: dict[str, tuple[str, ...]] = {
+    "looker": ("errors:read",),
+    "carer": ("errors:read:care",),
+    "player": ("profile:read",),
+}
 REASON = "ticket 4711: chat fails"
 
 
