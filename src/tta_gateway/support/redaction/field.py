@@ -21,7 +21,12 @@ Kind: TypeAlias = Literal["id", "text", "person"]
 People: TypeAlias = Callable[[str], str]
 """Returns the pseudonym of somebody."""
 WITHHELD: Final = "[withheld]"
-NOBODY_IN_PARTICULAR: Final = frozenset(("", "administration", "control", "unknown"))
+NOBODY_IN_PARTICULAR: Final = frozenset(
+    (
+        *("", "admin", "administration", "administrator", "control", "database", "found", "node"),
+        "unknown",
+    )
+)
 """Who is called by these names is no person."""
 _IDS: Final = (
     *(
