@@ -13,6 +13,7 @@ from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.callers.policy import Callers
 from tta_gateway.features.chat.policy import Chat
 from tta_gateway.features.cors.policy import Cors
+from tta_gateway.features.error_records.policy import ErrorRecords
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.mirror.policy import Mirror
@@ -37,6 +38,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Trace, "everything after it is inside its span, and can name the exchange"),
     (AccessLog, "finishes last: knows the final status and every duration"),
     (Metrics, "finishes last, for the same reason"),
+    (ErrorRecords, "finishes last too, and sees what the client is answered, whoever answers"),
     (Problem, "before anything may refuse, so that every refusal is worded here"),
     (Care, "before anything may refuse, so that whoever is refused is told where help is"),
     (SecurityHeaders, "around whatever is answered below, errors included"),

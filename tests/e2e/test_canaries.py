@@ -27,6 +27,10 @@ from tests.helpers.clients import Answer, Cut, Field, chunk, chunked_post, head_
 from tests.helpers.gateway import free_port
 from tests.helpers.scripted_upstream import Call
 from tests.helpers.slow import wait_until
+from tta_gateway.features.error_records.sqlite_store import SqliteStore
+from tta_gateway.node.error_sealing import Seal
+from tta_gateway.node.key_ring import ring_of
+from tta_gateway.snapshot.model import Snapshot
 
 pytestmark = pytest.mark.e2e
 
@@ -137,9 +141,31 @@ def test_no_mark_is_where_it_should_not_be(aviary: Aviary) -> None:
     told = aviary.admin.ask("/metrics")
     assert aviary.marks.found_in(str(told).encode()) == []
     assert wait_until(lambda: len(aviary.stage.all_lines()) > len(aviary.answers) // 2)
+    assert wait_until(lambda: _records(aviary, "error") and _records(aviary, "safety"))
+    assert aviary.marks.found_in(str(_records(aviary)).encode()) == []
     aviary.stage.gateway.stop()
+    assert _sealed_in_records(aviary) >= {"body of 500", "harm"}
     kept = aviary.marks.found_under(aviary.folder)
     assert kept == {}
+
+
+def _records(to: Aviary, kind: str = "") -> list[dict[str, object]]:
+    """Return which error records there are, as the administration lists them."""
+    told = to.admin.told("/admin/v1/error-records")["records"]
+    return [one for one in told if kind in ("", one["kind"])]
+
+
+def _sealed_in_records(to: Aviary) -> set[str]:
+    """Return what marks stand in error records once they are opened with the keys."""
+    state = to.folder / "state"
+    store = SqliteStore(state)
+    snapshot = Snapshot(version=1, state_dir=str(state), listeners=(), services=(), routes=())
+    seal = Seal(state, ring_of(snapshot))
+    rows = [store.row(one.id) for one in store.rows()]
+    found = [to.marks.found_in(repr(seal.opened(one)).encode()) for one in rows if one is not None]
+    store.close()
+    seal.close()
+    return {place for places in found for place in places}
 
 
 def test_a_mark_would_be_found(aviary: Aviary) -> None:

@@ -11,6 +11,7 @@ from tta_gateway.cli.change import changes
 from tta_gateway.cli.client import client
 from tta_gateway.cli.config import config
 from tta_gateway.cli.encryption import encryption
+from tta_gateway.cli.errors import errors
 from tta_gateway.cli.helplines import helplines
 from tta_gateway.cli.key import keys
 from tta_gateway.cli.look import docs, routes, services
@@ -36,6 +37,19 @@ def main() -> None:
 
 for _command in (
     *(check, run, config, routes, services, docs, restart, upgrade),
-    *(user, keys, apikey, client, changes, pki, shield, encryption, helplines, safety, person),
+    *(
+        user,
+        keys,
+        apikey,
+        client,
+        changes,
+        pki,
+        shield,
+        encryption,
+        helplines,
+        safety,
+        person,
+        errors,
+    ),
 ):
     main.add_command(_command)

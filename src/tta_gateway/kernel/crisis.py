@@ -10,6 +10,11 @@ from tta_gateway.kernel.verdict import Category
 
 Fate: TypeAlias = Literal["", "kept", "counted"]
 """What has become of a message that no service hears: it is kept, or only counted."""
+HELPED: Final = "help given"
+KEPT: Final = "message kept"
+WITHHELD: Final = "answer withheld"
+MODERATED: Final = "text found harmful"
+"""What `Exchange.acted` says."""
 SUPPORT: Final = b"x-crisis-support"
 
 

@@ -1,7 +1,7 @@
 """The exchange: one client request and its fate, as every policy sees it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tta_gateway.kernel.upload import Upload
     from tta_gateway.kernel.verdict import Verdict
 
+Tried: TypeAlias = tuple[str, str, int, float]
+"""A try: at which endpoint, how it ended, with which status, and after how many seconds."""
 NO_PARAMS: Final[dict[str, str]] = {}
 
 
@@ -124,11 +126,14 @@ class Exchange:
     empty) until then; what became of it is set by the attempt loop.  It holds no socket.
     `admitted` is since when it takes up room at its service; below 0 says that it waits for it.
     `lapsed` is whose token has expired of late, who is not let in by it; `safety` is what was found
-    in the request's body; `preview` reads the answer's before its head leaves.
+    in the request's body; `preview` reads the answer's before its head leaves.  `trail` are tries
+    that went wrong, and what followed; `acted` is what was done for somebody's safety, and
+    `withheld` what was not shown.
     """
 
     __slots__ = (
         "aborted",
+        "acted",
         "admitted",
         "attempt",
         "client",
@@ -169,11 +174,13 @@ class Exchange:
         "token",
         "traceparent",
         "traffic",
+        "trail",
         "tries",
         "upload",
         "upstream_fields",
         "upstream_path",
         "upstream_query",
+        "withheld",
         "wraps",
     )
 
@@ -181,6 +188,9 @@ class Exchange:
     lapsed: "Principal | None"
     safety: "Verdict | None"
     preview: "Preview | None"
+    endpoint: str | None
+    trail: list[Tried] | None
+    error: GatewayError | None
     upstream_path: bytes | None
     upstream_query: bytes | None
 
@@ -203,7 +213,7 @@ class Exchange:
         self.principal = self.lapsed = self.safety = self.preview = None
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service of several; the code by which a rule in shadow would refuse; its socket's name
-        self.service = self.shadowed = self.socket_id = ""
+        self.service = self.shadowed = self.socket_id = self.acted = self.withheld = ""
         self.limited: list[object] | None = None  # what limits know of it, in the route's order
         # What sticks to an endpoint; what a split knows a client by; the token that was shown
         self.key = self.side = self.token = b""
@@ -217,12 +227,11 @@ class Exchange:
         self.sink: Sink = origin
         self.wraps: list[Callable[[Sink], Sink]] | None = None  # added in the response phase
         self.attempt: Try | None = None
-        self.endpoint: str | None = None
+        self.endpoint = self.trail = self.error = None
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel
         self.entered = self.tries = self.ticket = self.sent = self.received = self.suspected = 0
         self.suspended = self.aborted = self.finished = False
-        self.error: GatewayError | None = None
 
     def __repr__(self) -> str:
         """Say what is asked and how far it has come."""

@@ -9,6 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from tta_gateway.support.redaction.scrub import scrub
+
 _CODES: Final = {
     401: "admin_unauthenticated",
     403: "admin_forbidden",
@@ -53,7 +55,8 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
         "type": "about:blank",
         "title": _phrase(status),
         "status": status,
-        "detail": detail or "The reference of the administration (docs) names what there is.",
+        "detail": scrub(detail)
+        or "The reference of the administration (docs) names what there is.",
         "code": _CODES.get(status, "admin_error"),
     }
     return JSONResponse(content, status, headers, "application/problem+json")

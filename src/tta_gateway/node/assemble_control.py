@@ -23,6 +23,7 @@ from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.erasure import api as erasure
+from tta_gateway.features.error_records import api as error_records
 from tta_gateway.features.escalation import api as escalation
 from tta_gateway.features.identity import (
     accounts_admin_api,
@@ -95,6 +96,7 @@ from tta_gateway.node.defending import Defending
 from tta_gateway.node.degraded import Degrading
 from tta_gateway.node.elsewhere import Elsewhere
 from tta_gateway.node.erasing import KIND, Erasing
+from tta_gateway.node.error_reading import ErrorReading
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
@@ -103,6 +105,7 @@ from tta_gateway.node.incidents import Incidents
 from tta_gateway.node.issuing import Issuance
 from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
+from tta_gateway.node.key_ring import people_of
 from tta_gateway.node.mourning import Mourning
 from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.penalties import Penalties
@@ -168,7 +171,7 @@ class Control:
         self._tidied = clock.monotonic()
         self._here = Here(clock.monotonic)
         self._refusals = Quiet(_QUIET)
-        self.log = EventLog(self._lines, Stamp(clock.wall))
+        self.log = EventLog(self._lines, Stamp(clock.wall), people_of(snapshot, clock.wall))
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
         self.topologies = self._topologies()
@@ -383,6 +386,8 @@ class Control:
         made.include_router(changes.router(self.changing))
         made.include_router(erasure.router(self.erasing))
         made.include_router(escalation.router(self.incidents))
+        archive = ErrorReading(self.incidents, self.log, clock, snapshot=lambda: self.snapshot)
+        made.include_router(error_records.router(archive))
         return made
 
     def _changing(self, clock: Clock) -> Changing:
@@ -675,6 +680,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         changes.router(cast("Changing", None)),
         erasure.router(cast("Erasing", None)),
         escalation.router(cast("Incidents", None)),
+        error_records.router(cast("ErrorReading", None)),
     )
     return _told(routers)
 

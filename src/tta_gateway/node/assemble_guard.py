@@ -38,6 +38,7 @@ from tta_gateway.node import guard_socket
 from tta_gateway.node.crisis_post import CrisisPost
 from tta_gateway.node.crisis_services import CrisisServices
 from tta_gateway.node.guard_journals import Journals
+from tta_gateway.node.key_ring import people_of
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.subscribed import Subscribed
 from tta_gateway.node.valkeys import serves
@@ -88,7 +89,7 @@ class Guard:
         """Build everything; OSError or sqlite3.Error if the state folder cannot be used."""
         self.parts = parts
         self.snapshot = base_of(parts)
-        self.log = EventLog(lines, Stamp(clock.wall))
+        self.log = EventLog(lines, Stamp(clock.wall), people_of(self.snapshot, clock.wall))
         self.each_second: list[Callable[[], None]] = []
         self._clock = clock
         self._lines = lines

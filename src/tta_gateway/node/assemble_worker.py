@@ -24,6 +24,7 @@ from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access.policy import Circle
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.callers.policy import Callers, Standing
+from tta_gateway.features.error_records.bound import ErrorRecordsBound
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
@@ -43,10 +44,12 @@ from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
+from tta_gateway.node.error_keeping import ErrorKeeping, Remembered
 from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.hearing import listening, weighing
 from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.inquiry import Inquiries, Sparing
+from tta_gateway.node.key_ring import people_of
 from tta_gateway.node.limiting import Limiting
 from tta_gateway.node.policies import Reach, bound, policies
 from tta_gateway.node.proving import Proving
@@ -121,7 +124,7 @@ class Worker:
         self.registry = registry
         self._open_log = logs
         self._logs = {"": logs("")}  # by path
-        self.log = EventLog(self._logs[""], Stamp(clock.wall))
+        self.log = EventLog(self._logs[""], Stamp(clock.wall), people_of(snapshot, clock.wall))
         self._sections = Sections(self.log)
         self._declared = DeclaredRoutes(self._sections, self.log)
         self.telling = Telling(self.log, registry, monotonic=clock.monotonic, wall=clock.wall)
@@ -189,6 +192,13 @@ class Worker:
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
+        self.error_keeping = ErrorKeeping(
+            clock=self.clock,
+            registry=self.registry,
+            tell=lambda call: self.loop.call_soon_threadsafe(call),
+            log=self.log,
+        )
+        draw = Identifiers(self.clock.wall).uuid7
         self.scanning = Scanning(
             self.snapshot,
             self.reporting,
@@ -199,7 +209,7 @@ class Worker:
         )
         self.listener = listening(
             the_detector(),
-            self.reporting,
+            Remembered(self.reporting, self.error_keeping, lambda: draw().decode()),
             clock=self.clock,
             registry=self.registry,
             told=self._safety_raised,
@@ -317,6 +327,7 @@ class Worker:
             hearing=self.hearing,
         )
         reach.scanning = self.scanning
+        reach.keeper = self.error_keeping
         safety = bound(snapshot, "safety", SafetyBound)
         self.listener.cool_down = safety.cool_down
         self.scanning.moderator.bound = safety.moderator
@@ -333,6 +344,12 @@ class Worker:
         )
         self.shielding.look_by(made)
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
+
+    def keep_records(self, number: int) -> None:
+        """Keep reports, in the files of this number, and records of errors; OSError if not."""
+        self.reporting.open(self.snapshot, number)
+        records = bound(self.snapshot, "error_records", ErrorRecordsBound)
+        self.error_keeping.open(self.snapshot, records)
 
     async def apply(self, parts: Parts) -> None:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
@@ -376,6 +393,7 @@ class Worker:
         upstreams = await self._replacement.make(services, parts.live)
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.reporting.adopt(complete)
+        self.error_keeping.adopt(complete, bound(complete, "error_records", ErrorRecordsBound))
         self.parts, self.policies = parts, policies
         self.table, self.internal = tables
         self._adopt_channels()

@@ -119,9 +119,7 @@ class Outside:
     def stepped(self, one: Change, step: str) -> None:
         """Tell what has become of a change."""
         by = one.proposed_by if step == "propose" else one.decided_by
-        self._log.event(
-            "change_stepped", id=one.id, kind=one.kind, step=step, summary=one.summary, by=by
-        )
+        self._log.event("change_stepped", id=one.id, kind=one.kind, step=step, by=by)
         self._bus.publish(
             ChangeStepped(
                 id=one.id,

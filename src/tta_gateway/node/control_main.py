@@ -20,6 +20,7 @@ from typing import Final
 import uvicorn
 import uvloop
 
+from tta_gateway.node import last_words
 from tta_gateway.node.assemble_control import Control
 from tta_gateway.node.life import settle, tell
 from tta_gateway.node.long_turns import take_long_turns
@@ -50,6 +51,7 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Serve."""
+    last_words.install()
     numbers = [int(text) for text in sys.argv[1:]]
     snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, notes_fd, *rest = numbers
     admin_fd, public_fd = rest

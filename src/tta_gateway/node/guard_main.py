@@ -13,6 +13,7 @@ import socket
 import sys
 from typing import Final
 
+from tta_gateway.node import last_words
 from tta_gateway.node.assemble_guard import Guard
 from tta_gateway.node.life import settle, tell
 from tta_gateway.node.updates import Updates
@@ -29,6 +30,7 @@ _SILENCE: Final = 15.0  # seconds without a turn of the loop: something hangs
 
 def main() -> None:
     """Stay until asked to end."""
+    last_words.install()
     numbers = [int(text) for text in sys.argv[1:]]
     snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, notes_fd = numbers
     settle(parent, signal.SIGTERM)

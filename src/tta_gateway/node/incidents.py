@@ -40,8 +40,8 @@ ADMINISTRATION: Final = "administration"
 _FORBIDDEN: Final = 403
 _AGAIN: Final = 503
 _NOBODY: Final = (
-    "What people have written is shown to people alone: send the access token of somebody who may "
-    "respond to crises."
+    "This is shown to people alone: send the access token of somebody who may see what people "
+    "have written."
 )
 _GONE: Final = "The guard does not answer: ask again; it goes on calling people all the same."
 
@@ -138,11 +138,19 @@ class Incidents:
 
     def clinician(self, authorization: str | None) -> Who:
         """Return who shows this, and may read what was written."""
+        return self.person(authorization, RESPONDS)
+
+    def person(self, authorization: str | None, wanted: str) -> Who:
+        """Return which person shows this and may do what is wanted; no program, no token alone."""
         if self._is_admin(authorization or ""):
             raise HTTPException(403, _NOBODY)
         if is_program(self._proved(authorization)):
             raise HTTPException(403, _NOBODY)
-        return self._person(authorization, RESPONDS)
+        return self._person(authorization, wanted)
+
+    def anybody(self, authorization: str | None, wanted: str) -> Who:
+        """Return who shows this and may do what is wanted: the administration, or somebody."""
+        return self._who(authorization, wanted)
 
     def _who(self, authorization: str | None, wanted: str) -> Who:
         if self._is_admin(authorization or ""):

@@ -1,14 +1,18 @@
 """The ring of a node: the operator's key-encryption keys, or one made in the state folder."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.crypto.sealing import derived, key_in
+from tta_gateway.support.redaction.pseudonym import Pseudonyms
 
 NAME: Final = "encryption.key"
 """The file of the key that is made where the operator names none."""
+PEOPLE: Final = b"tta-gateway pseudonyms of people 1"
+"""What the key of pseudonyms in logs is made for."""
 _PURPOSE: Final = b"tta-gateway key encryption 1"
 
 
@@ -24,6 +28,17 @@ def ring_of(snapshot: Snapshot) -> Ring:
     elif (beside := _beside(snapshot)) is not None:
         own.append(beside)
     return Ring([derived(key, _PURPOSE) for key in own])
+
+
+def key_for(snapshot: Snapshot, purpose: bytes) -> bytes:
+    """Return a key for one thing, made of the newest at hand; OSError if there is none."""
+    own = snapshot.encryption_keys
+    return derived(own[0] if own else key_in(file_of(snapshot)), purpose)
+
+
+def people_of(snapshot: Snapshot, wall: Callable[[], float]) -> Pseudonyms:
+    """Return what people are called in the logs of this node."""
+    return Pseudonyms(wall, lambda: key_for(snapshot, PEOPLE))
 
 
 def spoilt(snapshot: Snapshot) -> str:

@@ -8,16 +8,14 @@ import socket
 import threading
 from typing import Final
 
-import msgspec
-
 from tta_gateway.node.signals import without_signals
 from tta_gateway.support import log_socket
 from tta_gateway.support.clock import Stamp
 from tta_gateway.support.log_socket import LineWriter
 from tta_gateway.support.metrics import Child
+from tta_gateway.support.redaction.field import line
 
 _LONGEST: Final = 2.0  # seconds, for what is still to be written at the end
-_encode = msgspec.json.Encoder().encode
 
 
 class LogThread:
@@ -41,8 +39,8 @@ class LogThread:
             self._thread.start()
 
     def _failed(self, path: str, error: OSError) -> bytes:
-        why = {"path": path, "error": error.strerror}
-        return _encode({"ts": self._stamp.text(), "event": "log_not_opened", **why})
+        why: dict[str, object] = {"path": path, "error": error.strerror}
+        return line(self._stamp.text(), "log_not_opened", why, str)
 
     def _write(self) -> None:
         while self._writer.write_next():

@@ -23,6 +23,9 @@ from tta_gateway.features.callers.policy import Callers, Standing
 from tta_gateway.features.chat.policy import Chat
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
+from tta_gateway.features.error_records.bound import ErrorRecordsBound
+from tta_gateway.features.error_records.policy import ErrorRecords, Keeper
+from tta_gateway.features.error_records.record import Record
 from tta_gateway.features.identity.access_cookie import AccessCookie
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.open_streams import OpenStreams
@@ -96,9 +99,7 @@ def policies(
     made: dict[type, Policy] = {
         type(policy): policy
         for policy in (
-            Trace(Identifiers(clock.wall)),
-            _access_log(snapshot, lines, clock),
-            _metrics(snapshot, registry, clock),
+            *_observers(snapshot, registry, lines, clock, reach),
             Problem(bound(snapshot, "problem", ProblemBound)),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
@@ -190,6 +191,29 @@ def _metrics(snapshot: Snapshot, registry: Registry, clock: Clock) -> Metrics:
     return Metrics(known, registry=registry, clock=clock.monotonic)
 
 
+def _observers(
+    snapshot: Snapshot, registry: Registry, lines: Lines | None, clock: Clock, reach: "Reach"
+) -> tuple[Policy, ...]:
+    """Return what sees how exchanges end."""
+    return (
+        Trace(Identifiers(clock.wall)),
+        _access_log(snapshot, lines, clock),
+        _metrics(snapshot, registry, clock),
+        _error_records(snapshot, clock, reach),
+    )
+
+
+def _error_records(snapshot: Snapshot, clock: Clock, reach: "Reach") -> ErrorRecords:
+    draw = Identifiers(clock.wall).uuid7
+    return ErrorRecords(
+        bound(snapshot, "error_records", ErrorRecordsBound),
+        reach.keeper,
+        clock=clock.monotonic,
+        wall=clock.wall,
+        fresh=lambda: draw().decode(),
+    )
+
+
 def _limits(
     snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
 ) -> tuple[EarlyRateLimit, RateLimit]:
@@ -247,8 +271,8 @@ class Reach:
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
     what is known is so, `rooms` how much room there is at services, `tally` what is spent of
     limits, `exact` who is asked of strict ones, `ward` who is kept out, and `scanning` looks at
-    what people write.  `listener` is who listens to people, and `later` sees to what nobody waits
-    for.
+    what people write, `keeper` keeps records of errors.  `listener` is who listens to people, and
+    `later` sees to what nobody waits for.
     """
 
     def __init__(
@@ -264,6 +288,7 @@ class Reach:
         """Reach these."""
         self.listener: Listener = NOBODY
         self.later: Later = _nothing_later
+        self.keeper: Keeper = _Nothing()
         self.tally: Tally | None = None
         self.exact: Exact | None = None
         self.standing = Standing() if standing is None else standing
@@ -275,6 +300,17 @@ class Reach:
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams
+
+
+class _Nothing:
+    """Keeps no records."""
+
+    def has_room(self, *, is_urgent: bool) -> bool:  # noqa: ARG002 - the port's
+        """Say that there is no room."""
+        return False
+
+    def put(self, record: Record) -> None:
+        """Keep nothing."""
 
 
 def _never(_: Callable[[], None]) -> None:

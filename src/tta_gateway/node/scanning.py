@@ -23,12 +23,11 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report, Reports
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.verdict import Detector
-from tta_gateway.node.key_ring import file_of
+from tta_gateway.node.key_ring import key_for
 from tta_gateway.node.moderator_link import ModeratorLink
 from tta_gateway.pipeline.lane import Lane
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
-from tta_gateway.support.crypto.sealing import derived, key_in
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import Died
@@ -69,9 +68,8 @@ class Pseudonyms:
         return f"network/{hmac.new(self._key, named, 'sha256').hexdigest()[:_LETTERS]}"
 
     def _found(self) -> bytes:
-        own = self._snapshot.encryption_keys
         try:
-            return derived(own[0] if own else key_in(file_of(self._snapshot)), _PURPOSE)
+            return key_for(self._snapshot, _PURPOSE)
         except OSError:  # the journal tells of it; until then they are this worker's alone
             return secrets.token_bytes(32)
 

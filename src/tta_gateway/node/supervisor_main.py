@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.node import last_words
 from tta_gateway.node.assemble_node import Node
 from tta_gateway.node.child import PYTHON, file_of
 from tta_gateway.node.handover import taken_over
@@ -42,6 +43,7 @@ def become(compiled: bytes, file: Path) -> None:
 
 def main() -> None:
     """Supervise."""
+    last_words.install()
     raise_limit()
     signals = Signals(TAKEN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import uvloop
 
+from tta_gateway.node import last_words
 from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.node.covering import Covering
 from tta_gateway.node.doors import BACKLOG, Door, Doors, Watchman
@@ -47,6 +48,7 @@ _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
 def main() -> None:
     """Serve."""
+    last_words.install()
     numbers = [int(text) for text in sys.argv[1:]]
     snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, notes_fd, *listeners = numbers
     settle(parent, signal.SIGQUIT)
@@ -114,7 +116,7 @@ async def _serve(
 def _keep_reports(worker: Worker, number: int) -> None:
     """Open the journal; a worker that cannot keep what people in need write does not serve."""
     try:
-        worker.reporting.open(worker.snapshot, number)
+        worker.keep_records(number)
     except OSError as error:
         sys.exit(f"cannot start: {error}")
 
@@ -219,6 +221,7 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     worker.real_time.close()
     worker.admitting.close()
     worker.reporting.close()
+    worker.error_keeping.close()
     worker.valkeys.close()
     for log in worker.logs:
         log.close()

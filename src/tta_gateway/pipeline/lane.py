@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
-from tta_gateway.kernel.crisis import Helps, Incidents, Verdicts
+from tta_gateway.kernel.crisis import KEPT, Helps, Incidents, Verdicts
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields, Response
 from tta_gateway.kernel.policy import Answer
@@ -200,6 +200,7 @@ class Lane:
         if not fate or refusal.status == _UNAUTHORIZED:
             return None
         found = exchange.safety
+        exchange.acted = KEPT
         level, categories = (HIGH, ()) if found is None else (found.level, found.categories)
         return self.helps.of(exchange, level, categories, fate).accepted()
 

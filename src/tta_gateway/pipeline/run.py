@@ -265,7 +265,8 @@ class Runner:
         """Return what the client is told about a fault; one that nobody expects is reported."""
         if not isinstance(error, GatewayError):
             self._report(exchange, error)
-            error = GatewayError(INTERNAL)
+            cause, error = error, GatewayError(INTERNAL)
+            error.__cause__ = cause
         exchange.error = error
         return answer_of(error.problem, error.detail)
 

@@ -13,6 +13,7 @@ from tta_gateway.features.access_log import config as access_log
 from tta_gateway.features.admission import config as admission
 from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.cors import config as cors
+from tta_gateway.features.error_records import config as error_records
 from tta_gateway.features.health import config as health
 from tta_gateway.features.metrics import config as metrics
 from tta_gateway.features.nodes.bound import NodesBound
@@ -91,6 +92,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "discovery": lambda settings: discovery.compile(
         settings.discovery, settings.services, partial(_declared_route, settings)
     ),
+    "error_records": lambda settings: error_records.compile(settings.error_records),
     "escalation": lambda settings: escalation.compile(
         settings.escalation, settings.admin, settings.alerts.node or ""
     ),

@@ -8,6 +8,7 @@ from tta_gateway.features.access.config import AccessConfig
 from tta_gateway.features.access_log.config import AccessLogConfig
 from tta_gateway.features.admission.config import AdmissionConfig
 from tta_gateway.features.cors.config import CorsConfig
+from tta_gateway.features.error_records.config import ErrorRecordsConfig
 from tta_gateway.features.health.config import HealthDefaultsConfig
 from tta_gateway.features.metrics.config import MetricsConfig
 from tta_gateway.features.openapi.config import OpenapiConfig
@@ -171,6 +172,9 @@ class Settings(Config):
 
     metrics: MetricsConfig = MetricsConfig()
     """How the gateway counts."""
+
+    error_records: ErrorRecordsConfig = ErrorRecordsConfig()
+    """What is kept, sealed, of exchanges that ended in an error or in an act of safety."""
 
     problem: ProblemConfig = ProblemConfig()
     """How the gateway words its own errors."""

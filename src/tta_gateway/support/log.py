@@ -11,10 +11,10 @@ import stat
 from pathlib import Path
 from typing import Final, Protocol
 
-import msgspec
-
 from tta_gateway.support.clock import Stamp
 from tta_gateway.support.metrics import Metric
+from tta_gateway.support.redaction.field import line
+from tta_gateway.support.redaction.pseudonym import Pseudonyms
 
 FULL: Final = 64 * 1024
 DROPPED: Final = Metric(
@@ -22,7 +22,6 @@ DROPPED: Final = Metric(
     "counter",
     "Lines of logs that were lost: too long, or what they go to was full, gone or not read.",
 )
-_encode = msgspec.json.Encoder().encode
 
 
 class Lines(Protocol):
@@ -128,11 +127,12 @@ class LineFile:
 class EventLog:
     """Events of the gateway itself: a name and fields."""
 
-    def __init__(self, lines: Lines, stamp: Stamp) -> None:
-        """Write to these lines."""
+    def __init__(self, lines: Lines, stamp: Stamp, people: Pseudonyms | None = None) -> None:
+        """Write to these lines; `people` says what people are called there."""
         self._lines = lines
         self._stamp = stamp
+        self._people = people or Pseudonyms()
 
     def event(self, name: str, **fields: object) -> None:
-        """Write one event."""
-        self._lines.put(_encode({"ts": self._stamp.text(), "event": name, **fields}))
+        """Write one event: of its fields those that may be written (support/redaction)."""
+        self._lines.put(line(self._stamp.text(), name, fields, self._people.of))

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from tta_gateway.support.redaction.field import label
 from tta_gateway.support.segment import Segment
 
 MOST_CHILDREN: Final = 10_000
@@ -102,7 +103,8 @@ class Registry:
         return child
 
     def _new(self, metric: Metric, values: Values) -> Child:
-        told = (metric.name, metric.kind, metric.help, metric.labels, metric.buckets, values)
+        said = tuple(map(label, values))  # by its own names alone somebody could be told
+        told = (metric.name, metric.kind, metric.help, metric.labels, metric.buckets, said)
         at = self._segment.add(_encode(told), metric.cells)
         if at is None:  # the segment is full, and says so: count where nobody looks
             return Child(memoryview(bytearray(8 * metric.cells)).cast("d"), 0, metric)

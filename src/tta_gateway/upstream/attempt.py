@@ -41,6 +41,7 @@ Unserved = Callable[[Exchange, Route, Upstream, Response], None]
 # next request on it would be lost, and not every one can be sent again.
 _BROKEN: Final = 500
 _NEVER: Final = 0.0
+_MOST_TOLD: Final = 16  # tries that are remembered of an exchange
 # Of ours, not of the endpoint: no socket is left, something broke, or no TLS context is there.
 _OURS: Final = (OUT_OF_SOCKETS, INTERNAL, UPSTREAM_UNAVAILABLE)
 
@@ -340,8 +341,19 @@ class Attempt:
         # How long an upload takes is the client's doing.
         elapsed = now - self._sent_at if upload is None or upload.over else -1.0
         self.upstream.answered(self.pool, self.route.name, status, elapsed, now)
+        if status >= _BROKEN or exchange.trail is not None:
+            self._remember("answered", now)
         if exchange.ticket:
             self._count(now, failed=is_failure(status), elapsed=elapsed)
+
+    def _remember(self, outcome: str, now: float) -> None:
+        """Have the exchange tell of this try: of one that went well alone nothing is kept."""
+        exchange = self.exchange
+        if exchange.trail is None:
+            exchange.trail = []
+        if len(exchange.trail) < _MOST_TOLD:
+            tried = (self.pool.name, outcome, self._status, now - exchange.started)
+            exchange.trail.append(tried)
 
     def _count(self, now: float, *, failed: bool, elapsed: float) -> None:
         """Have the route's breaker count the exchange, once."""
@@ -440,6 +452,7 @@ class Attempt:
         if upload is not None:
             upload.detach()
         self._settle(keep_active=True)
+        self._remember(error.problem.code, self.attempts.clock())
         its_fault = self._is_its_fault(error)
         has_counted = self._answered and is_failure(self._status)
         if its_fault and not has_counted:

@@ -38,6 +38,7 @@ class Diary:
         self.real_time = Noting(self, "channels left")
         self.admitting = Noting(self, "neighbours left")
         self.reporting = Noting(self, "reports kept")
+        self.error_keeping = Noting(self, "records kept")
         self.valkeys = Noting(self, "stores left alone")
         self.logs = [Noting(self, "log closed")]
         self._gone = leave_by_themselves
@@ -117,6 +118,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "channels left",
         "neighbours left",
         "reports kept",
+        "records kept",
         "stores left alone",
         "log closed",
     ]
@@ -134,6 +136,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "channels left",
         "neighbours left",
         "reports kept",
+        "records kept",
         "stores left alone",
         "log closed",
     ]

@@ -42,6 +42,7 @@ def test_every_feature_has_its_part() -> None:
         "callers",
         "cors",
         "discovery",
+        "error_records",
         "escalation",
         "health",
         "identity",

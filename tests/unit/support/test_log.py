@@ -232,13 +232,13 @@ class Kept:
 
 def test_an_event_is_one_object_on_one_line() -> None:
     kept = Kept()
-    EventLog(kept, Stamp(FakeClock().wall)).event("endpoint_ejected", endpoint="a\nb", tries=3)
+    EventLog(kept, Stamp(FakeClock().wall)).event("endpoint_ejected", endpoint="a\nb", slot=3)
     assert [msgspec.json.decode(line) for line in kept.lines] == [
         {
             "ts": "2023-11-14T22:13:20.000Z",
             "event": "endpoint_ejected",
             "endpoint": "a\nb",
-            "tries": 3,
+            "slot": 3,
         }
     ]
 

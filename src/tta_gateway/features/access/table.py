@@ -70,6 +70,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "care:write",
         "changes:approve",
         "changes:propose",
+        "errors:read",
         "glass:review",
         "reports:read",
     ),

@@ -11,6 +11,7 @@ from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import CLASSES
 from tta_gateway.support.clock import Stamp
 from tta_gateway.support.log import Lines
+from tta_gateway.support.redaction.field import label
 
 
 class AccessLog:
@@ -76,7 +77,7 @@ class AccessLog:
             exchange.traceparent[3:35].decode(),
             exchange.client,
             request.method.decode(),
-            request.path.decode("latin-1") if self._whole_paths else self._path,
+            label(request.path.decode("latin-1")) if self._whole_paths else self._path,
             self._name,
             499 if gone else response.status if response is not None else 0,
             code,

@@ -31,6 +31,8 @@ from tta_gateway.kernel.events import (
     ServiceChanged,
     ServiceTlsChanged,
 )
+from tta_gateway.support.redaction.field import label
+from tta_gateway.support.redaction.scrub import scrub
 
 LONGEST: Final = 500  # characters of a cause
 _SOON: Final = 5.0  # seconds after its end that an ejection is given up, if nobody says so
@@ -74,11 +76,11 @@ class Turn:
     ) -> None:
         """Begin an alert of a severity, or end one without."""
         self.name = name
-        self.labels = labels
+        self.labels = {one: label(value) for one, value in labels.items()}
         self.at = at
         self.begins = severity is not None
         self.severity: Severity = severity or "info"
-        self.cause = cause[:LONGEST]
+        self.cause = scrub(cause)[:LONGEST]
         self.lease = lease
         self.extends = False
         self.tries = name == "EndpointEjected"  # let back in, it may be as dead as before
@@ -231,7 +233,7 @@ def _of_attack(event: AttackChanged) -> Turn:
         severity = "warning"
     lease = 0.0 if severity is None else event.at + _HOUR
     turn = Turn("AttackUnderWay", {"of": "addresses"}, at=event.at, severity=severity)
-    turn.cause, turn.lease = event.cause[:LONGEST], lease
+    turn.cause, turn.lease = scrub(event.cause)[:LONGEST], lease
     return turn
 
 

@@ -7,6 +7,7 @@ from tta_gateway.features.problem.wording import document, fields
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.problem import Problem as Kind
 from tta_gateway.kernel.route import Route
+from tta_gateway.support.redaction.scrub import scrub
 
 _ID: Final = b'"correlation_id":"'
 """Where an exchange's id stands in a document: in no text of it can this, whose quotes are bare."""
@@ -46,7 +47,7 @@ class Problem:
         else:
             response.body = document(
                 kind,
-                response.detail or kind.detail,
+                kind.detail if response.detail is None else scrub(response.detail) or kind.detail,
                 request_id=exchange.request_id.decode(),
                 bound=self._bound,
                 members=response.members,

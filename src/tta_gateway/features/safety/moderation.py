@@ -18,6 +18,7 @@ import msgspec
 
 from tta_gateway.features.safety.looking import NOTHING, Judge, graver, look
 from tta_gateway.features.safety.problems import MODERATION_BUSY, NOT_MODERATED
+from tta_gateway.kernel.crisis import MODERATED
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.stream import Stream
@@ -114,6 +115,8 @@ class Moderation:
                 return
             version = person.version or version
             results.append(result(person, service))
+        if any(one.flagged for one in results):
+            stream.exchange.acted = MODERATED
         told = Moderated(f"modr-{self._fresh()}", f"tta-gateway-{version}", results)
         stream.answer(Response(200, [_KIND, _NO_STORE], _written(told)))
 

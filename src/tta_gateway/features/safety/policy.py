@@ -20,7 +20,8 @@ from tta_gateway.features.safety.metrics import FOUND, LOST, UNSEEN, WITHHELD
 from tta_gateway.features.safety.moderator import LARGEST as MODERATED
 from tta_gateway.features.safety.moderator import Moderate, nobody
 from tta_gateway.features.safety.said import Said
-from tta_gateway.kernel.crisis import Helps
+from tta_gateway.kernel.crisis import HELPED, KEPT, Helps
+from tta_gateway.kernel.crisis import WITHHELD as NOT_SHOWN
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.policy import Answer
@@ -142,6 +143,7 @@ class Scan:
 
     def _withheld(self, exchange: Exchange, found: Verdict, text: str) -> None:
         """Count and tell what was not shown."""
+        exchange.acted, exchange.withheld = NOT_SHOWN, text
         self.registry.child(WITHHELD, str(found.level)).add()
         self.spawn(self._tell_withheld(exchange, found, text))
 
@@ -358,6 +360,7 @@ class BoundScan:
             # The service has broken off meanwhile: an error of ours stands there.
             return await self._answered(exchange, heard, None)
         if found is not None and found.level:
+            exchange.acted = exchange.acted or HELPED
             self._scan.helps.give(exchange, answer or response, found.level, found.categories)
         if heard is not None and not response.local and exchange.response is response:
             heard.let_go()  # its head leaves now: no error can take its place
@@ -376,6 +379,7 @@ class BoundScan:
             return None
         if not fate or response.status < _ERRORS or response.status == _UNAUTHORIZED:
             return None
+        exchange.acted = KEPT
         return self._scan.helps.of(exchange, found.level, found.categories, fate).accepted()
 
     def on_finish(self, exchange: Exchange) -> None:

@@ -46,7 +46,7 @@ class Vault:
 
     def open(self, stored: bytes, *, owner: str) -> bytes:
         """Return the data; NotSealed if it is another's, or its key is not at hand."""
-        if stored[:1] != _SEALED:
+        if not is_sealed(stored):
             return stored
         bound = _PURPOSE + owner.encode()
         return unseal(stored[_AT:], key=self._key(stored[1:_AT], bound), purpose=bound)
@@ -62,6 +62,11 @@ class Vault:
                 del self._known[next(iter(self._known))]
             self._known[id, bound] = key
         return key
+
+
+def is_sealed(stored: bytes) -> bool:
+    """Tell whether a vault has sealed it."""
+    return stored[:1] == _SEALED
 
 
 def opened(vault: Vault | None, stored: bytes, *, owner: str) -> bytes:
