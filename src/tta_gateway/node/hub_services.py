@@ -14,7 +14,7 @@ from tta_gateway.features.realtime.codes import INTERNAL, Disconnection, Refused
 from tta_gateway.features.realtime.contract import Unclear
 from tta_gateway.features.realtime.metrics import QUESTIONS
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.listening import SAFETY_LEVEL, Judged, Listener, Place
+from tta_gateway.kernel.listening import SAFETY_LEVEL, Heard, Judged, Listener, Place, Speaker
 from tta_gateway.kernel.message import Fields
 from tta_gateway.node.hearing import NOBODY
 from tta_gateway.node.hub_visitor import Visitor
@@ -81,14 +81,33 @@ class HubServices:
             return None
         return ServiceSays(self, event, self.asks.of(asked), self._registry)
 
-    async def shown(self, event: str, service: str, body: bytes) -> bytes:
-        """Return what a service has said, without what may do harm; Unclear if nobody can tell."""
-        judged = self.listener.judge(Place(f"realtime {event}", service), "", body)
+    async def shown(self, event: str, service: str, body: bytes, *, about: Exchange) -> bytes:
+        """Return what a service has said, without what may do harm; Unclear if nobody can tell.
+
+        What was not shown is kept for whoever takes care of the one who has asked.
+        """
+        place = Place(f"realtime {event}", service)
+        judged = self.listener.judge(place, "", body)
         if not isinstance(judged, Judged):
             judged = await judged
         if not judged.data:
             raise Unclear("says what could not be looked at")
+        found = judged.verdict
+        if found is not None:
+            heard = Heard(found, level=found.level, text=judged.text)
+            speaker = self._speaker(about)
+            await self.listener.report(speaker, place, heard, delivered=False, source="reply")
         return judged.data
+
+    def _speaker(self, about: Exchange) -> Speaker:
+        principal, correlation = about.principal, about.request_id.decode("latin-1")
+        return Speaker(
+            self.pseudonym(about.client) if principal is None else principal.key,
+            subject="" if principal is None else principal.subject,
+            identity="unknown" if principal is None else "verified",
+            connection=correlation,
+            correlation=correlation,
+        )
 
     def complain(self, service: str, event: str, why: str) -> None:
         """Tell operators that a service was asked in vain; of each once in a while."""
@@ -124,7 +143,10 @@ class ServiceSays:
         fields += _level_of(exchange)
         told = await self._questions.ask(exchange, body, fields)
         try:
-            found = read(await self._services.shown(self._event, self.service, _body(told)))
+            said = _body(told)
+            found = read(
+                await self._services.shown(self._event, self.service, said, about=exchange)
+            )
         except Unclear as error:
             (self._unclear if told.status == _OK else self._away).add()
             self._services.complain(self._questions.service, self._event, str(error))

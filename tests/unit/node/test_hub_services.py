@@ -4,6 +4,7 @@ import asyncio
 
 from tests.helpers.asked_services import AskedServices, Told
 from tests.helpers.builders import a_head, a_route, an_exchange
+from tests.helpers.heard_people import HARM, People
 from tta_gateway.features.realtime.bound import ChannelRule, Procedure, Question, RealtimeBound
 from tta_gateway.features.realtime.codes import INTERNAL, Refused
 from tta_gateway.features.realtime.contract import amended
@@ -85,6 +86,18 @@ def test_who_does_not_answer_or_with_another_status_allows_nothing() -> None:
         "answers with status 204",
     ]
     assert house.counted() == [0.0, 0.0, 0.0, 3.0]
+
+
+def test_what_a_service_says_that_would_do_harm_is_replaced_and_kept() -> None:
+    house, people = House(), People()
+    house.hub.listener = people.listener
+    found = house.ask(Told(200, f'{{"error":{{"code":400,"message":"{HARM}"}}}}'.encode()))
+    assert isinstance(found, Refused)
+    assert HARM not in repr(found)
+    ((report, text),) = people.kept
+    assert (report.source, report.service, report.delivered) == ("reply", "players", False)
+    assert report.identity == "unknown"
+    assert HARM in text
 
 
 def test_of_a_storm_operators_hear_once_in_a_while() -> None:

@@ -201,14 +201,31 @@ class SafetyListener:
         source: Source = "message",
     ) -> bool:
         """Keep it for whoever takes care of people; True once that is durable."""
-        found, means = heard.verdict, self._means
+        means = self._means
         kind = 0 if source == "reply" else min(heard.level, len(self._records) - 1)
         if not self._records[kind].take(speaker.key, self._clock()):
             self._unrecorded.add()
             return True  # there are records enough: more would crowd out those of others
-        report = Report(
-            id=means.fresh(),
-            at=means.wall(),
+        report = self._record(speaker, place, heard, delivered=delivered, source=source)
+        try:
+            async with asyncio.timeout(_DURABLE):
+                is_kept = await means.reports.put(report, heard.text)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the person gets help
+            means.died("safety report", error)
+            is_kept = False
+        if is_kept:
+            heard.report = heard.report or report.id
+        else:
+            self._lost.add()
+        return is_kept
+
+    def _record(
+        self, speaker: Speaker, place: Place, heard: Heard, *, delivered: bool, source: Source
+    ) -> Report:
+        found = heard.verdict
+        return Report(
+            id=self._means.fresh(),
+            at=self._means.wall(),
             person=speaker.person,
             identity=speaker.identity,
             level=heard.level,
@@ -223,17 +240,6 @@ class SafetyListener:
             conversation=_conversation(speaker),
             amends=heard.report,
         )
-        try:
-            async with asyncio.timeout(_DURABLE):
-                is_kept = await means.reports.put(report, heard.text)
-        except Exception as error:  # noqa: BLE001 - whatever fails, the person gets help
-            means.died("safety report", error)
-            is_kept = False
-        if is_kept:
-            heard.report = heard.report or report.id
-        else:
-            self._lost.add()
-        return is_kept
 
     def is_at_risk(self, person: str) -> bool:
         """Tell whether somebody has shown signs of it here lately: the key of a principal."""
