@@ -96,7 +96,7 @@ def is_open(incident: Incident) -> bool:
 
 def level_of(report: Report) -> int:
     """Return how urgent a report is by itself."""
-    most = IMMINENT if report.identity == "verified" else HIGH
+    most = HIGH if report.identity == "unverified" else IMMINENT
     return min(max(report.level, ELEVATED), most)
 
 

