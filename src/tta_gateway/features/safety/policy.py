@@ -286,12 +286,11 @@ class BoundScan:
 
     async def _raised(self, exchange: Exchange, found: Verdict, said: Said) -> None:
         """Tell what has turned out graver; an answer that has not left yet carries help."""
-        found = self._scan.weigh(exchange, found)
-        response = exchange.response
-        if not exchange.finished and response is None:
+        found = self._scan.weigh(exchange, found, "")
+        if not exchange.finished and exchange.response is None:
             exchange.safety = found
-        lost = _came_to_nothing(exchange) or (response is not None and response.local)
-        fate = await self._scan.accounts.tell(exchange, found, said, delivered=not lost)
+        heard = _is_heard(exchange)
+        fate = await self._scan.accounts.tell(exchange, found, said, delivered=heard)
         if not fate:
             self._scan.registry.child(LOST).add()
 
