@@ -141,7 +141,7 @@ def test_no_mark_is_where_it_should_not_be(aviary: Aviary) -> None:
     told = aviary.admin.ask("/metrics")
     assert aviary.marks.found_in(str(told).encode()) == []
     assert wait_until(lambda: len(aviary.stage.all_lines()) > len(aviary.answers) // 2)
-    assert wait_until(lambda: all(_records(aviary, kind) for kind in ("error", "safety")))
+    assert wait_until(lambda: all(_records(aviary, one) for one in ("error", "safety")))
     assert aviary.marks.found_in(str(_records(aviary)).encode()) == []
     aviary.stage.gateway.stop()
     assert _sealed_in_records(aviary) >= {"body of 500", "harm"}

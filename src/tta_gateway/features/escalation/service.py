@@ -525,7 +525,7 @@ class Escalation:
             if sent.confirmed:
                 self.store.restore(sent, incident.id)
         now = self._outside.wall()
-        self._outside.tell("incident_taken_over", incident=incident.id, token=incident.token)
+        self._outside.tell("incident_taken_over", incident=incident.id, generation=incident.token)
         self._step(algorithm.taken_over(incident, now), now)
 
     def _take_report(self, report: Report) -> None:
@@ -565,7 +565,7 @@ class Escalation:
         self.store.forgive(gone.id)
         self._keep(made, is_carried=True)
         self._heard(gone.id, "another node goes on with it")
-        self._outside.tell("incident_yielded", incident=gone.id, to=gone.holder)
+        self._outside.tell("incident_yielded", incident=gone.id, holder=gone.holder)
 
     # What is counted
 
