@@ -2,15 +2,15 @@
 
 import re
 import secrets
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import redis
-
 from tta_gateway.support.socket_path import short
 
 _MARK: Final = re.compile(rb"zq[0-9a-f]{20}zq")
+_PATIENCE: Final = 10.0
 _IN_HEX: Final = re.compile(rb"7a71(?:3[0-9]|6[1-6]){20}7a71")
 
 
@@ -52,25 +52,52 @@ def all_keys_of(path: Path) -> bytes:
 
     Its files may be compressed: nothing is found there.
     """
-    with short(str(path)) as name, redis.Redis(unix_socket_path=name) as server:
-        found: list[object] = []
-        for key in server.scan_iter(count=1000):
-            kind = bytes(server.type(key)).decode()
-            found.append((key, kind, _held(server, key, kind)))
-    return repr(found).encode()
+    with short(str(path)) as name, socket.socket(socket.AF_UNIX) as server:
+        server.settimeout(_PATIENCE)
+        server.connect(name)
+        found = []
+        for key in _bulks(_asked(server, b"KEYS", b"*")):
+            kind = _asked(server, b"TYPE", key).strip().decode()
+            found += [key, _asked(server, *_reading(kind, key))]
+    return b"\n".join(found)
 
 
-def _held(server: redis.Redis, key: bytes, kind: str) -> object:
-    if kind == "string":
-        return server.get(key)
-    if kind == "hash":
-        return server.hgetall(key)
-    if kind == "list":
-        return server.lrange(key, 0, -1)
-    if kind == "set":
-        return server.smembers(key)
-    if kind == "zset":
-        return server.zrange(key, 0, -1, withscores=True)
-    if kind == "stream":
-        return server.xrange(key)
-    raise AssertionError(f"{kind}: somebody must say how it is read")
+def _asked(server: socket.socket, *words: bytes) -> bytes:
+    """Return the bytes that a command is answered with: those before the echo that follows it."""
+    end = secrets.token_hex(16).encode()
+    for command in (words, (b"ECHO", end)):
+        parts = [b"$%d\r\n%s\r\n" % (len(word), word) for word in command]
+        server.sendall(b"*%d\r\n%s" % (len(command), b"".join(parts)))
+    echo = b"$%d\r\n%s\r\n" % (len(end), end)
+    heard = bytearray()
+    while not heard.endswith(echo):
+        data = server.recv(1 << 16)
+        assert data
+        heard += data
+    return bytes(heard[: -len(echo)])
+
+
+def _bulks(answer: bytes) -> list[bytes]:
+    """Return the strings of a list."""
+    head, _, rest = answer.partition(b"\r\n")
+    found = []
+    for _ in range(int(head[1:])):
+        length, _, rest = rest.partition(b"\r\n")
+        size = int(length[1:])
+        found.append(rest[:size])
+        rest = rest[size + 2 :]
+    return found
+
+
+def _reading(kind: str, key: bytes) -> tuple[bytes, ...]:
+    """Return the command that reads a whole key."""
+    commands: dict[str, tuple[bytes, ...]] = {
+        "+string": (b"GET", key),
+        "+hash": (b"HGETALL", key),
+        "+list": (b"LRANGE", key, b"0", b"-1"),
+        "+set": (b"SMEMBERS", key),
+        "+zset": (b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"),
+        "+stream": (b"XRANGE", key, b"-", b"+"),
+    }
+    assert kind in commands, f"{kind}: somebody must say how it is read"
+    return commands[kind]
