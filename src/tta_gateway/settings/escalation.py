@@ -8,6 +8,7 @@ what is wrong in it is said with its own name and line.
 from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 from typing import Annotated, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -177,6 +178,14 @@ class LevelsConfig(Config):
     person.  No time is longer than 1h; beyond 2m for the first call the gateway warns."""
 
 
+def _link(url: str) -> str:
+    """Return an address that people can follow, without a slash at its end."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an address such as `https://gateway.example/incidents`")
+    return url.rstrip("/")
+
+
 class EscalationConfig(Config):
     """Whom the guard calls about somebody in need, until one acknowledges."""
 
@@ -188,6 +197,11 @@ class EscalationConfig(Config):
     subscribers: Annotated[Items[ServiceHookConfig], Field(max_length=100)] = ()
     """Services that are told of everything (`safety.*`), by each call, beside people.  Nobody
     counts as reached by them.  Others subscribe where they register (`registration`)."""
+
+    link: Annotated[Line, AfterValidator(_link)] | None = None
+    """Where those who are called answer, `https://…`: the address under which incidents are
+    reached from where they are; the id of the incident follows behind a slash.  Left out, that of
+    `admin`, which is of use on the same machine."""
 
     policy: Annotated[PolicyFile | None, Field(exclude=True)] = None
     """A file in YAML that holds `levels` and no more, for clinicians to edit; its path begins at
@@ -300,10 +314,10 @@ def _mapping(value: Value) -> Mapping[str, Value]:
 def compile(config: EscalationConfig, admin: Address | None, node: str) -> EscalationBound:
     """Return what the guard needs of it; ConfigError if a file has changed since."""
     contacts = tuple(_contact(name, one) for name, one in config.contacts.items())
-    link = "" if admin is None or admin.unix else f"http://{admin}/admin/v1/incidents"
+    own = "" if admin is None or admin.unix else f"http://{admin}/admin/v1/incidents"
     return EscalationBound(
         node=node,
-        link=link,
+        link=own if config.link is None else config.link,
         contacts=contacts,
         subscribers=tuple(
             subscriber(one.name, one.path, value(one.secret)) for one in config.subscribers

@@ -50,6 +50,19 @@ def with_policy(folder: Path, policy: str) -> Loaded:
     return load(folder / "gateway.yaml", ENVIRON)
 
 
+def test_people_answer_where_the_operator_says() -> None:
+    bound = compiled("escalation: {link: 'https://gateway.example/incidents/'}\n")
+    assert bound.link == "https://gateway.example/incidents"
+
+
+@pytest.mark.parametrize(
+    "link", ["gateway.example", "ftp://h/x", "https://", "https://h/?a=1", "https://h/#a"]
+)
+def test_where_people_answer_is_an_address(link: str) -> None:
+    (complaint,) = complaints(f"escalation: {{link: '{link}'}}\n")
+    assert "escalation.link" in complaint
+
+
 def test_where_no_level_is_written_all_contacts_are_called_at_the_times_of_each() -> None:
     bound = compiled(CONTACTS)
     assert bound.link == "http://127.0.0.1:8081/admin/v1/incidents"
