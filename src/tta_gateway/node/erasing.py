@@ -250,10 +250,10 @@ def _person(one: Change) -> str:
 
 def _written(person: str) -> str:
     """Return the change in JSON; of somebody known by their network, all of it has one key."""
-    parts = person.split("/")
-    if len(parts) < 2 or not all(parts):
+    issuer, _, subject = person.partition("/")  # a subject may be an address, and hold more
+    if not issuer or not subject or (issuer == NETWORK and subject.startswith("/")):
         raise Unfit("A person is named as incidents name them: `issuer/subject`.")
-    whose = "/".join(parts[:2]) if parts[0] == NETWORK else person
+    whose = "/".join(person.split("/")[:2]) if issuer == NETWORK else person
     return json.dumps({"person": whose})
 
 

@@ -63,6 +63,7 @@ class ErrorKeeping:
         self._seal: Seal | None = None
         self._said = ""
         self._tidied = 0.0
+        self._grown = 0  # bytes that were written since
 
     # --- in the loop ---------------------------------------------------------------------------
 
@@ -162,7 +163,9 @@ class ErrorKeeping:
             self._failed.add(len(records))
             return
         try:
-            self._store.add(self._seal.rows(records))
+            rows = self._seal.rows(records)
+            self._store.add(rows)
+            self._grown += sum(len(one.sealed) for one in rows)
         except OSError as error:
             self._failed.add(len(records))
             self._complain(str(error))
@@ -173,9 +176,11 @@ class ErrorKeeping:
     def _tidy(self) -> None:
         """Forget what is too old, or too much; other workers of the node do so too."""
         now = self._clock.wall()
-        if self._store is None or not self._store.is_there or now - self._tidied < _TIDIED_EACH:
+        if self._store is None or not self._store.is_there:
             return
-        self._tidied = now
+        if now - self._tidied < _TIDIED_EACH and self._grown < self._bound.size // 4:
+            return
+        self._tidied, self._grown = now, 0
         try:
             self._store.tidy(now - self._bound.keep, self._bound.size)
         except OSError as error:

@@ -4,6 +4,7 @@ Python would write the exception's text to standard error, and with it whatever 
 Here it says the kind and the places, and of the text what is left of it when it is scrubbed.
 """
 
+import contextlib
 import logging
 import sys
 import threading
@@ -43,7 +44,11 @@ class Scrubbing(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
         error = record.exc_info[1] if record.exc_info else None
-        _write(worded("library_said", error, f"{record.name}: {record.getMessage()}"))
+        try:
+            said = record.getMessage()
+        except Exception:  # noqa: BLE001 - of a library's own words, which whoever logs cannot mend
+            said = "its message cannot be read"
+        _write(worded("library_said", error, f"{record.name}: {said}"))
 
 
 def _uncaught(
@@ -66,5 +71,6 @@ def _unraisable(args: "sys.UnraisableHookArgs") -> None:
 
 def _write(said: bytes) -> None:
     if sys.stderr is not None:
-        sys.stderr.write(said.decode() + "\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):  # it is shut, or nobody reads it
+            sys.stderr.write(said.decode() + "\n")
+            sys.stderr.flush()

@@ -164,11 +164,18 @@ def test_it_is_known_who_was_erased_why_and_by_whom(house: House) -> None:
     assert (one.person, one.reason, one.by) == (ADA, WHY, "eve")
 
 
-@pytest.mark.parametrize("person", ["ada", "/", "clinic/", "clinic//ada"])
+@pytest.mark.parametrize("person", ["ada", "/", "clinic/", "/ada", "network//ada"])
 def test_whom_nothing_names_is_not_erased(house: House, person: str) -> None:
     with pytest.raises(HTTPException) as told:
         house.erase(person)
     assert told.value.status_code == 422
+
+
+def test_somebody_whose_name_is_an_address_is_erased_too(house: House) -> None:
+    house.erase("clinic/https://id.example/u/")
+    assert [one.person for one in asyncio.run(house.erasing.all())] == [
+        "clinic/https://id.example/u/"
+    ]
 
 
 def test_without_the_database_nothing_is_erased(

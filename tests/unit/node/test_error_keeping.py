@@ -107,6 +107,21 @@ def test_who_erases_a_person_erases_their_records(tmp_path: Path) -> None:
         house.opened("r1")
 
 
+def test_a_flood_is_tidied_before_the_next_minute(tmp_path: Path) -> None:
+    """Red where only the clock has records forgotten."""
+    house = House(tmp_path, ErrorRecordsBound(size=64 * 1024))
+    house.open()
+    for number in range(1000):
+        house.keeping.put(a_record(number))
+    house.keeping.close()
+    assert house.count("kept") == 1000
+    store = SqliteStore(tmp_path)
+    kept = store.rows(most=1000)
+    store.close()
+    assert 0 < len(kept) < 500
+    assert kept[0].id == "r999"
+
+
 def test_in_a_second_so_many_are_taken_and_acts_of_safety_beside_them(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.open()

@@ -47,6 +47,23 @@ def test_whatever_a_process_says_goes_that_way(
     assert "ada@" not in said
 
 
+def test_to_log_never_fails_whatever_a_library_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = last_words.Scrubbing()
+    handler.emit(logging.LogRecord("lib", 30, "", 0, "%d", ("no number",), None))
+    assert "its message cannot be read" in capsys.readouterr().err
+    handler.emit(logging.LogRecord("lib", 30, "", 0, "half \ud800", (), None))
+    assert "half ?" in capsys.readouterr().err
+
+    class Shut:
+        def write(self, _: str) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Shut())
+    handler.emit(logging.LogRecord("lib", 30, "", 0, "nobody reads it", (), None))
+
+
 class _Unraisable:
     """What Python gives the hook."""
 

@@ -43,6 +43,8 @@ _PARTIAL: Final = 206
 HOLD: Final = 5.0
 """Seconds that a head is held for the rest of an answer, unless another time is set."""
 _MIDDLE: Final = "middle"
+_FOLLOWED: Final = (_MIDDLE, "too_large")
+"""why more of an answer may stand behind what was looked at"""
 _NAMED: Final = b"x-vercel-ai-data-stream"  # a text in lines that say what each is
 
 
@@ -129,7 +131,7 @@ class Preview:
     def _passed(self) -> None:
         """Let it be shown: what follows the window on its way, or count what was not seen."""
         unseen = self._body.unseen or ("" if self.is_over else _MIDDLE)
-        if unseen == _MIDDLE and _is_of_words(self._kind):
+        if unseen in _FOLLOWED and _is_of_words(self._kind):
             self._answers.follow(self._exchange, self._response)
         elif unseen:
             self._answers.unseen(unseen)

@@ -153,12 +153,12 @@ class SafetyListener:
     def weigh(self, speaker: Speaker, place: Place, found: Verdict, text: str) -> Verdict:
         """Return what is found otherwise than in a socket comes to, with what was said before."""
         now = self._clock()
-        who = self.people.find(speaker.person) or Person()
+        who = self.people.find(speaker.key) or Person()
         found, _ = self._together(who, found, text[:_EVIDENCE], now)
         found = who.conversation.weighed(found, now=now)
         if found.level:
             who.is_at(found.level, now)
-        self.people.keep(speaker.person, who, at_risk=who.is_at_risk(now))
+        self.people.keep(speaker.key, who, at_risk=who.is_at_risk(now))
         if found.level >= HIGH:
             who.forget_said()
             self._tell(who, speaker, place, found)

@@ -222,5 +222,5 @@ class BoundMessages:
 def _socket_of(exchange: Exchange) -> str:
     """Return the name of a socket, which nobody but the gateway gives."""
     if not exchange.socket_id:
-        exchange.socket_id = f"socket {next(_numbers)}"
+        exchange.socket_id = f"socket {next(_numbers)} {exchange.request_id.decode('latin-1')}"
     return exchange.socket_id

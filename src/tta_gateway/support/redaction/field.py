@@ -95,6 +95,7 @@ def _shown(kind: Kind, value: object, people: People, deep: int) -> object:
 
 
 def _word(kind: Kind, value: str, people: People) -> str:
+    value = _whole(value)
     if kind == "person":
         return value if value in NOBODY_IN_PARTICULAR else people(value)
     return label(value) if kind == "id" else scrub(value)
@@ -104,7 +105,12 @@ def label(value: str) -> str:
     """Return a name as a label may be: as it is, or scrubbed where it is more than a name."""
     if _ID.fullmatch(value) and "eyJ" not in value:
         return value
-    return scrub(value)
+    return scrub(_whole(value))
+
+
+def _whole(value: str) -> str:
+    """Return a text that can be written: what stands for no character is a question mark."""
+    return value.encode(errors="replace").decode()
 
 
 def line(moment: str, event: str, fields: Mapping[str, object], people: People) -> bytes:
