@@ -60,6 +60,8 @@ class Carrying:
         self._quiet = Quiet(_QUIET)
         self._done = float("-inf")
         self._seen = 0
+        self._moved: object = None
+        """What was carried last, and came back: the same once more is no reason to hurry."""
         self.node = ""
         """By what name the guard's file is known to other nodes; empty until it has been asked."""
 
@@ -97,6 +99,7 @@ class Carrying:
         return bool(outgoing.bundles) or self._outside.monotonic() - self._done >= pause
 
     async def _carry(self, store: Register, outgoing: Outgoing) -> bool:
+        said = tuple(msgspec.structs.replace(one, numbers=()) for one in outgoing.bundles)
         if self._outside.is_shared():
             bundles = tuple(self._travelling(one) for one in outgoing.bundles)
             outgoing = msgspec.structs.replace(outgoing, bundles=bundles)
@@ -110,7 +113,8 @@ class Carrying:
             carried, heard = await self._one_by_one(store, outgoing)
         self._done = self._outside.monotonic()
         await self._settle(carried, heard)
-        return bool(carried or heard.bundles)
+        before, self._moved = self._moved, (said, tuple(heard.bundles))
+        return bool(carried or heard.bundles) and self._moved != before
 
     async def _one_by_one(
         self, store: Register, outgoing: Outgoing

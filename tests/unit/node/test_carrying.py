@@ -226,3 +226,13 @@ def test_it_goes_on_for_ever() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(house.carrying.run(sleep))
     assert pauses == [0.0, 0.5]
+
+
+def test_what_comes_back_as_it_was_is_no_reason_to_hurry() -> None:
+    house = House()
+    house.guard.bundles = [a_bundle()]
+    assert house.look()
+    house.guard.bundles = [msgspec.structs.replace(a_bundle(), numbers=(2,))]
+    assert not house.look()
+    house.guard.bundles = [a_bundle(3, "bob")]
+    assert house.look()

@@ -531,7 +531,9 @@ class Escalation:
     def _take_report(self, report: Report) -> None:
         """Take a report that came to another node, or here, before this had the person's whole."""
         known = self.store.incident_of(report.id)
-        whole = self.store.whole_of(report.person, known) if known else None
+        part = self.store.incident(known) if known else None
+        person = part.person if part else report.person  # see _whose
+        whole = self.store.whole_of(person, known) if known else None
         if whole is None:
             self._report(report)
             return
@@ -558,7 +560,12 @@ class Escalation:
     def _yield(self, gone: Yielded) -> None:
         """Call no more about what another node goes on with, if it knows all of it."""
         incident = self.store.incident(gone.id)
-        if incident is None or incident.holder or not self.store.is_carried(gone.id):
+        if incident is None or incident.holder:
+            return
+        if not gone.holder:
+            self._belong(incident, gone.part_of)
+            return
+        if not self.store.is_carried(gone.id):
             return
         part_of = gone.part_of or incident.part_of
         made = msgspec.structs.replace(incident, holder=gone.holder, part_of=part_of)
@@ -566,6 +573,11 @@ class Escalation:
         self._keep(made, is_carried=True)
         self._heard(gone.id, "another node goes on with it")
         self._outside.tell("incident_yielded", incident=gone.id, holder=gone.holder)
+
+    def _belong(self, incident: Incident, whole: str) -> None:
+        """Take note which incident this one is a part of, as all nodes know it; empty: of none."""
+        if incident.part_of != whole:
+            self._keep(msgspec.structs.replace(incident, part_of=whole), is_carried=True)
 
     # What is counted
 

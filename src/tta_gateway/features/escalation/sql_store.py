@@ -469,7 +469,8 @@ async def _acts_for(step: _Step) -> list[Act]:
 async def _others(step: _Step, seen: int) -> list[Other]:
     """Return what has changed of others' incidents; at the beginning, those that are open.
 
-    What the node has had before, and another one has now, it yields.
+    What the node has had before, and another one has now, it yields; of its own it is told what
+    they are a part of by now.
     """
     columns = (_I.id, _I.person, _I.level, _I.owner, _I.part_of, _I.open, _I.token, _I.held)
     asked = select(*columns).where(_I.changed > seen if seen else _I.open)
@@ -478,6 +479,11 @@ async def _others(step: _Step, seen: int) -> list[Other]:
         Yielded(id=one.id, holder=one.owner, part_of=one.part_of)
         for one in found
         if one.token > 1 and one.owner != step.node and (one.held == one.token or not one.open)
+    ]
+    step.yielded += [
+        Yielded(id=one.id, holder="", part_of=one.part_of)
+        for one in found
+        if one.owner == step.node and one.held == one.token and one.open
     ]
     return [
         Other(

@@ -732,3 +732,25 @@ def test_who_has_proved_who_they_are_opens_another_at_once(house: House) -> None
     house.desk.act(an_act(house, "resolve"))
     house.take(a_report("r2"))
     assert len(house.store.incidents(9, all=True)) == 2
+
+
+def test_a_report_of_a_part_is_folded_by_whose_the_part_is(house: House) -> None:
+    report = nobody_known("r1", "a")
+    settle(house, others=(Other(id="w", person="network/1/a", level=2, is_open=True),))
+    house.take(report)
+    first = msgspec.structs.replace(nobody_known("r0", "a"), person="network/1/a")
+    whole = msgspec.structs.replace(algorithm.opened(first, NOW), token=2)
+    settle(house, bundles=(Bundle(incident=whole, reports=(first,)),))
+    settle(house, reports=(report,))
+    assert house.store.incident_of("r1") == whole.id
+
+
+def test_what_an_incident_is_a_part_of_is_as_all_nodes_know_it(house: House) -> None:
+    settle(house, others=(Other(id="w", person="ada", level=2, is_open=True),))
+    house.take(a_report())
+    (bundle,) = house.store.bundles(9)
+    for whole in ("w", ""):
+        settle(house, yielded=(Yielded(id=house.only().id, holder="", part_of=whole),))
+        assert (house.only().part_of, house.only().holder) == (whole, "")
+        assert list(house.store.alarming()) == [house.only()]
+    assert [one.numbers for one in house.store.bundles(9)] == [bundle.numbers]
