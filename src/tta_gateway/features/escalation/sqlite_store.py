@@ -131,14 +131,19 @@ class SqliteStore:
             self._db.backup(made._db)
         return made
 
-    def salvage(self, path: Path) -> None:
-        """Take over what can be read of another file of this version, which is left as it is."""
+    def salvage(self, path: Path, *, as_itself: bool = False) -> None:
+        """Take over what can be read of another file of this version, which is left as it is.
+
+        `as_itself`: be known to other nodes by its name, for as long as it cannot be used.
+        """
         for way in ("mode=ro", "mode=ro&immutable=1"):  # the second where nothing can be locked
             with contextlib.suppress(sqlite3.Error):
                 other = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)
                 with contextlib.closing(other):
                     if other.execute("PRAGMA user_version").fetchone()[0] in range(1, _VERSION + 1):
                         self._take_over(other)
+                        if as_itself:
+                            self._db.executemany("UPDATE node SET id = ?", _rows(other, "node"))
                         return
 
     def _take_over(self, other: sqlite3.Connection) -> None:

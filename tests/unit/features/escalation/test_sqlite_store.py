@@ -105,6 +105,21 @@ def test_a_copy_in_memory_holds_what_the_file_does_and_is_another(tmp_path: Path
     assert store.copied().marks() == {}  # what cannot be read is left out
 
 
+def test_a_file_that_is_read_alone_keeps_its_name_and_what_replaces_it_has_another(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path / NAME)
+    store.put(opened(a_report(), NOW))
+    name = store.node()
+    store.close()
+    read, renewed = SqliteStore(None), SqliteStore(None)
+    read.salvage(tmp_path / NAME, as_itself=True)
+    renewed.salvage(tmp_path / NAME)
+    assert read.node() == name
+    assert renewed.node() != name
+    assert read.incidents(9, all=True) == renewed.incidents(9, all=True) != []
+
+
 def test_a_file_of_the_first_version_is_taken_on_and_all_of_it_is_to_be_carried(
     tmp_path: Path,
 ) -> None:
