@@ -238,6 +238,31 @@ def test_another_file_is_another_node_and_takes_over_what_the_lost_one_had(
     on(work)
 
 
+def test_who_takes_back_what_another_node_had_knows_what_is_graver(
+    on: Callable[[Work], None],
+) -> None:
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report())
+        nodes.one.call()
+        await nodes.rounds(2)
+        nodes.one.is_cut = True
+        nodes.one.take(a_report("r2", level=3))
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(2)
+        await nodes.two.act(nodes.two.only().id)
+        await nodes.two.carry(2)
+        assert nodes.two.alarming() == {}
+        nodes.two.is_cut, nodes.one.is_cut = True, False
+        nodes.time.now += LEASE + 1.0
+        await nodes.one.carry(4)
+        made = nodes.one.only()
+        assert (made.level, made.reports, made.token) == (3, 2, 3)
+        assert nodes.one.call()
+        assert nodes.one.store.uncarried() == 1  # the call
+
+    on(work)
+
+
 def test_what_was_done_meanwhile_is_kept_even_if_it_can_be_done_no_more(
     on: Callable[[Work], None],
 ) -> None:

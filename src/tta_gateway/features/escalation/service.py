@@ -38,7 +38,7 @@ from tta_gateway.features.escalation.metrics import (
     UNACKNOWLEDGED,
     UNCARRIED,
 )
-from tta_gateway.features.escalation.sqlite_store import SqliteStore
+from tta_gateway.features.escalation.sqlite_store import MOST_PARTS, SqliteStore
 from tta_gateway.features.escalation.store import Record
 from tta_gateway.features.escalation.trying import MOST, Trying
 from tta_gateway.kernel.incident import Report
@@ -512,6 +512,8 @@ class Escalation:
         if known is not None and known.token >= incident.token:
             self.store.carry("incident", known.id, known.id)
             return
+        now = self._outside.wall()
+        incident = self._with_unseen(incident, known, bundle, now)
         for report in bundle.reports:
             if self.store.incident_of(report.id):
                 self.store.move(report.id, incident.id)
@@ -524,9 +526,24 @@ class Escalation:
         for sent in bundle.notices:
             if sent.confirmed:
                 self.store.restore(sent, incident.id)
-        now = self._outside.wall()
         self._outside.tell("incident_taken_over", incident=incident.id, generation=incident.token)
         self._step(algorithm.taken_over(incident, now), now)
+
+    def _with_unseen(
+        self, incident: Incident, known: Incident | None, bundle: Bundle, now: float
+    ) -> Incident:
+        """Return an incident with what came to it here, and was not known to who had it since.
+
+        Nothing is added where somebody has answered here.
+        """
+        if known is None or not is_alarming(msgspec.structs.replace(known, holder="")):
+            return incident
+        seen = {report.id for report in bundle.reports}
+        for report in self.store.reports(known.id, MOST_PARTS):
+            if report.id not in seen:
+                level = max(incident.level, algorithm.level_of(report))
+                incident = algorithm.folded(incident, report, self.bound.ladder(level), now)
+        return incident
 
     def _take_report(self, report: Report) -> None:
         """Take a report that came to another node, or here, before this had the person's whole."""

@@ -754,3 +754,45 @@ def test_what_an_incident_is_a_part_of_is_as_all_nodes_know_it(house: House) -> 
         assert (house.only().part_of, house.only().holder) == (whole, "")
         assert list(house.store.alarming()) == [house.only()]
     assert [one.numbers for one in house.store.bundles(9)] == [bundle.numbers]
+
+
+def returned(house: House, level: int) -> Incident:
+    """Have another node answer and go, after something has come here that it knew nothing of."""
+    first = a_report()
+    house.take(first)
+    id = house.only().id
+    theirs = msgspec.structs.replace(
+        house.only(), state=State.ACKNOWLEDGED, due=0.0, acknowledged=NOW, token=3
+    )
+    house.take(a_report("r2", level=level))
+    settle(house, bundles=(Bundle(incident=theirs, reports=(first,)),))
+    assert house.only().id == id
+    return house.only()
+
+
+def test_what_is_graver_here_is_called_about_though_another_node_was_answered(
+    house: House,
+) -> None:
+    made = returned(house, 3)
+    assert (made.level, made.state, made.reports, made.token) == (3, State.REOPENED, 2, 3)
+    assert [owed.level for owed in house.owed()] == [3]
+    assert len(house.store.reports(made.id)) == 2
+    settle(house, reports=(a_report("r2", level=3),))
+    assert house.only().reports == 2  # it is said again that it is taken
+
+
+def test_what_is_not_graver_is_looked_after_by_who_has_just_answered_elsewhere(
+    house: House,
+) -> None:
+    made = returned(house, 2)
+    assert (made.level, made.state, made.reports) == (2, State.ACKNOWLEDGED, 2)
+    assert house.owed() == []
+
+
+def test_who_has_answered_here_has_seen_what_came_here(house: House) -> None:
+    house.take(a_report(), a_report("r2", level=3))
+    theirs = msgspec.structs.replace(house.only(), level=2, state=State.ACKNOWLEDGED, token=3)
+    house.desk.act(an_act(house, "acknowledge"))
+    settle(house, bundles=(Bundle(incident=theirs, reports=(a_report(),)),))
+    assert house.only().state is State.ACKNOWLEDGED
+    assert house.owed() == []
