@@ -263,6 +263,73 @@ def test_who_takes_back_what_another_node_had_knows_what_is_graver(
     on(work)
 
 
+@pytest.mark.parametrize("is_carried", [True, False])
+def test_what_came_while_another_node_s_people_said_it_is_over_is_called_about(
+    on: Callable[[Work], None], *, is_carried: bool
+) -> None:
+    """The other node is gone for ever, before or after it could have heard of the report."""
+
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report())
+        nodes.one.call()
+        await nodes.rounds(2)
+        nodes.one.is_cut = True
+        nodes.one.take(a_report("r2"))
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(2)
+        await nodes.two.act(nodes.two.only().id, "resolve")
+        await nodes.two.carry(2)
+        nodes.one.is_cut, nodes.two.is_cut = False, True
+        if is_carried:
+            await nodes.one.carry(2)
+            assert nodes.one.alarming() == {}  # the other one has a lease
+        nodes.time.now += LEASE + 1.0
+        await nodes.one.carry(4)
+        assert nodes.one.call()
+        await nodes.one.carry(4)
+        assert nodes.one.store.uncarried() == 0
+        assert await nodes.rows("SELECT id FROM incident_reports WHERE NOT taken") == []
+        (listed,) = await nodes.one.list()
+        assert (listed["state"], listed["reports"]) == ("notified", 2)
+        nodes.two.is_cut = False
+        await nodes.rounds(3)
+        assert (list(nodes.one.alarming()), nodes.two.alarming()) == (["ada"], {})
+
+    on(work)
+
+
+def test_a_report_of_what_is_over_at_a_node_that_is_gone_begins_anew_at_any_other(
+    on: Callable[[Work], None],
+) -> None:
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report())
+        await nodes.one.carry()
+        id = nodes.one.only().id
+        nodes.one.is_cut = True
+        nodes.one.take(a_report("r2"))
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(2)
+        await nodes.two.act(id, "resolve")
+        await nodes.two.carry(2)
+        nodes.one.is_cut = False
+        await nodes.one.carry(2)
+        nodes.one.close()
+        for file in nodes.one.folder.iterdir():
+            file.unlink()
+        nodes.one.open()
+        nodes.time.now += LEASE + 1.0
+        await nodes.one.carry(6)
+        (made,) = nodes.one.alarming().values()
+        assert made.id != id
+        over = nodes.one.store.incident(id)
+        assert over is not None
+        assert over.state is State.RESOLVED
+        assert nodes.one.store.uncarried() == 0
+        assert await nodes.rows("SELECT id FROM incident_reports WHERE NOT taken") == []
+
+    on(work)
+
+
 def test_what_was_done_meanwhile_is_kept_even_if_it_can_be_done_no_more(
     on: Callable[[Work], None],
 ) -> None:

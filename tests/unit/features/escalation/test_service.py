@@ -796,3 +796,17 @@ def test_who_has_answered_here_has_seen_what_came_here(house: House) -> None:
     settle(house, bundles=(Bundle(incident=theirs, reports=(a_report(),)),))
     assert house.only().state is State.ACKNOWLEDGED
     assert house.owed() == []
+
+
+def test_what_came_here_alarms_though_all_was_over_elsewhere(house: House) -> None:
+    house.take(a_report(), a_report("r2"))
+    over = msgspec.structs.replace(
+        house.only(), state=State.RESOLVED, acknowledged=NOW, resolved=NOW, due=0.0, token=3
+    )
+    settle(house, bundles=(Bundle(incident=over, reports=(a_report(),)),))
+    assert (house.only().state, house.only().resolved) == (State.REOPENED, 0.0)
+    assert len(house.owed()) == 1
+    over = msgspec.structs.replace(over, token=5)
+    settle(house, bundles=(Bundle(incident=over, reports=(a_report(), a_report("r2"))),))
+    assert house.only().state is State.RESOLVED
+    assert house.owed() == []
