@@ -11,7 +11,7 @@ A single node's database is opened with the first incident: SQLAlchemy costs for
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -33,7 +33,7 @@ _QUIET: Final = 60.0  # seconds between two words that it fails
 _pack: Final = msgspec.msgpack.Encoder().encode
 _outgoing: Final = msgspec.msgpack.Decoder(Outgoing).decode
 Ask = Callable[[Mapping[str, object]], Awaitable[dict[str, Any]]]
-Travelling = Callable[[Bundle], Bundle]
+Travelling = Callable[[Sequence[Bundle]], tuple[Bundle, ...]]
 
 
 class Outside:
@@ -52,7 +52,7 @@ class Carrying:
     def __init__(
         self, outside: Outside, shelf: Cupboard[Register], *, ask: Ask, travelling: Travelling
     ) -> None:
-        """`ask` asks the guard; `travelling` has others able to read what people have written."""
+        """`ask` asks the guard; `travelling`, in a thread, lets others read what people wrote."""
         self._outside = outside
         self._shelf = shelf
         self._ask = ask
@@ -99,9 +99,8 @@ class Carrying:
         return bool(outgoing.bundles) or self._outside.monotonic() - self._done >= pause
 
     async def _carry(self, store: Register, outgoing: Outgoing) -> bool:
-        said = tuple(msgspec.structs.replace(one, numbers=()) for one in outgoing.bundles)
         if self._outside.is_shared():
-            bundles = tuple(self._travelling(one) for one in outgoing.bundles)
+            bundles = await self._with_keys(outgoing.bundles)
             outgoing = msgspec.structs.replace(outgoing, bundles=bundles)
         carried, heard = outgoing.bundles, Heard(number=0)
         try:
@@ -113,8 +112,21 @@ class Carrying:
             carried, heard = await self._one_by_one(store, outgoing)
         self._done = self._outside.monotonic()
         await self._settle(carried, heard)
+        said = tuple(msgspec.structs.replace(one, numbers=()) for one in carried)
         before, self._moved = self._moved, (said, tuple(heard.bundles))
         return bool(carried or heard.bundles) and self._moved != before
+
+    async def _with_keys(self, bundles: Sequence[Bundle]) -> tuple[Bundle, ...]:
+        """Return them as other nodes can read them; none, for now, where the keys cannot be.
+
+        The lease is renewed all the same: this node goes on calling about them.
+        """
+        try:
+            return await asyncio.to_thread(self._travelling, bundles)
+        except Away as error:
+            cause = type(error.__cause__ or error).__name__
+            self._complain("incidents_not_carried", cause, of="keys")
+            return ()
 
     async def _one_by_one(
         self, store: Register, outgoing: Outgoing

@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -87,15 +88,19 @@ class House:
     def __init__(self) -> None:
         self.guard, self.kept = Guard(), Kept()
         self.now, self.is_open, self.shared = 100.0, True, True
-        self.opened = 0
+        self.opened = self.travelled = 0
+        self.is_keyless = False
         self.events: list[tuple[str, dict[str, object]]] = []
         self.carrying = Carrying(
             cast("Outside", self), self, ask=self.guard.ask, travelling=self.travelling
         )
 
-    def travelling(self, bundle: Bundle) -> Bundle:
-        reports = [msgspec.structs.replace(one, evidence=b"with key") for one in bundle.reports]
-        return msgspec.structs.replace(bundle, reports=tuple(reports))
+    def travelling(self, bundles: Sequence[Bundle]) -> tuple[Bundle, ...]:
+        assert threading.current_thread() is not threading.main_thread()
+        if self.is_keyless:
+            raise Away("no keys")
+        self.travelled += 1
+        return tuple(with_key(one) for one in bundles)
 
     def monotonic(self) -> float:
         return self.now
@@ -116,6 +121,11 @@ class House:
 
     def look(self) -> bool:
         return asyncio.run(self.carrying.look())
+
+
+def with_key(bundle: Bundle) -> Bundle:
+    reports = [msgspec.structs.replace(one, evidence=b"with key") for one in bundle.reports]
+    return msgspec.structs.replace(bundle, reports=tuple(reports))
 
 
 def a_bundle(number: int = 1, person: str = "ada") -> Bundle:
@@ -236,3 +246,15 @@ def test_what_comes_back_as_it_was_is_no_reason_to_hurry() -> None:
     assert not house.look()
     house.guard.bundles = [a_bundle(3, "bob")]
     assert house.look()
+
+
+def test_keys_are_asked_for_once_and_nothing_is_carried_without_them() -> None:
+    house = House()
+    house.guard.bundles = [a_bundle(), a_bundle(2, "bob")]
+    house.is_keyless = True
+    assert not house.look()
+    assert (house.kept.kept, len(house.guard.bundles)) == ([], 2)
+    assert house.kept.seen == [0]  # the lease is renewed
+    house.is_keyless = False
+    assert house.look()
+    assert (len(house.kept.kept), house.travelled) == (2, 1)
