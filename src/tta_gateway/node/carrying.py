@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tta_gateway.features.escalation.bound import Bundle, Outgoing, Settled
+from tta_gateway.features.escalation.bound import Bundle, Outgoing, Settled, Yielded
 from tta_gateway.features.escalation.register import Away, Heard, Register
 from tta_gateway.node.banning import Cupboard
 from tta_gateway.node.databases import Databases
@@ -131,12 +131,15 @@ class Carrying:
     async def _one_by_one(
         self, store: Register, outgoing: Outgoing
     ) -> tuple[tuple[Bundle, ...], Heard]:
-        """Carry each by itself; return those that could be, and what was heard at the end."""
-        done = []
+        """Carry each by itself; return those that could be, and what was heard of all of them.
+
+        What is yielded is said once; all else is said again at the end.
+        """
+        done, yielded = list[Bundle](), list[Yielded]()
         for one in outgoing.bundles:
             alone = msgspec.structs.replace(outgoing, bundles=(one,), can_take=False)
             try:
-                await store.carry(alone, seen=self._seen)
+                yielded += (await store.carry(alone, seen=self._seen)).yielded
             except Away:
                 raise
             except Exception as fault:  # noqa: BLE001 - see above
@@ -144,7 +147,8 @@ class Carrying:
             else:
                 done.append(one)
         nothing = msgspec.structs.replace(outgoing, bundles=())
-        return tuple(done), await store.carry(nothing, seen=self._seen)
+        heard = await store.carry(nothing, seen=self._seen)
+        return tuple(done), msgspec.structs.replace(heard, yielded=(*yielded, *heard.yielded))
 
     async def _settle(self, carried: tuple[Bundle, ...], heard: Heard) -> None:
         """Tell the guard, an incident at a time; what it does not hear is told again."""

@@ -18,6 +18,7 @@ from tta_gateway.features.escalation.bound import (
     Other,
     Outgoing,
     Settled,
+    Yielded,
 )
 from tta_gateway.features.escalation.register import Away, Heard, Whole
 from tta_gateway.node.carrying import ALONE, RENEWED, Carrying, Outside
@@ -60,6 +61,7 @@ class Kept:
         self.kept: list[Bundle] = []
         self.seen: list[int] = []
         self.heard = Heard(number=7)
+        self.has_all = False
         self.spoils = ""
         self.is_away = False
 
@@ -70,6 +72,9 @@ class Kept:
             raise ValueError("no such text")
         self.kept += said.bundles
         self.seen.append(seen)
+        if self.has_all:  # it is said once of each
+            gone = [Yielded(id=one.incident.id, holder="two") for one in said.bundles]
+            return msgspec.structs.replace(self.heard, yielded=gone)
         return self.heard
 
     async def page(self, most: int, *, all: bool, skip: int) -> list[Incident]:
@@ -258,3 +263,12 @@ def test_keys_are_asked_for_once_and_nothing_is_carried_without_them() -> None:
     house.is_keyless = False
     assert house.look()
     assert (len(house.kept.kept), house.travelled) == (2, 1)
+
+
+def test_what_is_yielded_of_one_that_is_carried_by_itself_is_heard() -> None:
+    house = House()
+    house.kept.spoils, house.kept.has_all = "bob", True
+    house.guard.bundles = [a_bundle(), a_bundle(2, "bob")]
+    house.look()
+    (settled,) = house.guard.settled
+    assert [one.id for one in settled.yielded] == [a_bundle().incident.id]
