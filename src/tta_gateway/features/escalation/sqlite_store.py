@@ -151,6 +151,14 @@ class SqliteStore:
             for table, key in _TABLES.items():
                 for direction in ("ASC", "DESC"):  # up to the damage, from both sides
                     self._add_rows(table, _rows(other, f"{table} ORDER BY {key} {direction}"))
+            self._tidy_outbox()
+
+    def _tidy_outbox(self) -> None:
+        """Have nothing carried that is lost: it would never be done."""
+        for kind in ("report", "act", "incident"):
+            lost = f"kind = ? AND id NOT IN (SELECT id FROM {kind}s)"  # noqa: S608 - ours
+            self._db.execute(f"DELETE FROM outbox WHERE {lost}", (kind,))  # noqa: S608 - ours
+        self._db.execute("DELETE FROM outbox WHERE incident NOT IN (SELECT id FROM incidents)")
 
     def _add_rows(self, table: str, rows: Iterator[tuple[object, ...]]) -> None:
         for row in rows:
@@ -471,7 +479,7 @@ class SqliteStore:
         """Return what is to be carried of up to so many incidents, those that wait longest."""
         rows = self._db.execute(
             "SELECT id, body FROM incidents WHERE id IN"
-            " (SELECT incident FROM outbox ORDER BY number LIMIT ?)",
+            " (SELECT incident FROM outbox GROUP BY incident ORDER BY min(number) LIMIT ?)",
             (most,),
         )
         found, size = [], 0
