@@ -286,13 +286,16 @@ class SqliteStore:
         return int(count)
 
     def latest_of(self, person: str, since: float, until: float) -> Incident | None:
-        """Return the newest incident of a person that was opened then, be it over or not."""
+        """Return the newest incident of a person that was opened then, be it over or not.
+
+        None if another node goes on with it: it would call nobody here.
+        """
         rows = self._db.execute(
             "SELECT id, body FROM incidents WHERE opened > ? AND opened <= ? AND person = ?"
             " AND drill = 0 ORDER BY opened DESC LIMIT 1",
             (since, until, person),
         )
-        return next(iter(self._readable(rows)), None)
+        return next((one for one in self._readable(rows) if not one.holder), None)
 
     def alarming(self) -> list[Incident]:
         """Return every incident of which people are still to be called, the next one first."""

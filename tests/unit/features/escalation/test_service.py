@@ -727,6 +727,19 @@ def test_who_has_proved_nothing_is_called_about_again_if_it_is_graver(house: Hou
     assert len(house.owed()) == 1
 
 
+def test_who_has_proved_nothing_is_called_about_here_though_another_node_had_them(
+    house: House,
+) -> None:
+    house.take(lapsed("r1"))
+    (bundle,) = house.store.bundles(9)
+    gone = Yielded(id=house.only().id, holder="two")
+    settle(house, numbers=bundle.numbers, yielded=(gone,))
+    house.take(lapsed("r2", level=3))
+    (incident,) = house.store.alarming()
+    assert (incident.level, incident.holder) == (2, "")
+    assert len(house.owed()) == 1
+
+
 def test_who_has_proved_who_they_are_opens_another_at_once(house: House) -> None:
     house.take(a_report())
     house.desk.act(an_act(house, "resolve"))
