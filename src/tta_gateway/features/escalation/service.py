@@ -5,8 +5,9 @@ another's (delivering.py).
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -95,6 +96,7 @@ class Escalation:
         self._is_new = False  # whether the policy may have taken away who was called
         self._before: dict[str, Incident | None] = {}
         """what a step that may still be undone has changed of `_alarming`"""
+        self._refused = set[str]()  # what came from other nodes and could not be taken
         self.use(store)
 
     def use(self, store: SqliteStore) -> None:
@@ -490,21 +492,46 @@ class Escalation:
                 self.store.carry("incident", id, id)
 
     def settle(self, settled: Settled) -> None:
-        """Take up what all nodes have been told, and what they say."""
+        """Take up what all nodes have been told, and what they say.
+
+        It comes again until it is taken: whatever is wrong with one must not hold up others.
+        """
         for one in settled.bundles:
             with self._kept():
-                self._take_over(one)
+                self._settle(f"incident {one.incident.id}", partial(self._take_over, one))
         with self._kept():
             for report in settled.reports:
-                self._take_report(report)
+                self._settle(f"report {report.id}", partial(self._take_report, report))
         for act in settled.acts:
             self._take_act(act)
         with self._kept():
             self.store.keep_others(settled.others, whole=settled.whole)
             self.store.carried(settled.numbers)
             for gone in settled.yielded:
-                self._yield(gone)
+                self._settle(f"incident {gone.id}", partial(self._yield, gone))
         self._outside.changed()
+
+    def _settle(self, what: str, work: Callable[[], None]) -> None:
+        """Do it; where that fails have people called, once: somebody may be in need."""
+        try:
+            with self.store.savepoint():
+                work()
+        except sqlite3.Error:
+            raise
+        except Exception as fault:  # noqa: BLE001 - see settle
+            self._alarming = {one.id: one for one in self.store.alarming()}
+            if self._is_told(what, fault):
+                return
+            self._outside.trouble("parked", what, cause=type(fault).__name__, over=False)
+            self._report(unreadable(what, self._outside.wall()))
+
+    def _is_told(self, what: str, fault: Exception) -> bool:
+        """Write a line of the log, unless it was written before; tell whether it was."""
+        is_told = what in self._refused
+        self._refused.add(what)
+        if not is_told:
+            self._outside.tell("incident_not_taken", of=what, error=type(fault).__name__)
+        return is_told
 
     def _take_over(self, bundle: Bundle) -> None:
         """Go on with an incident of a node that is gone; known already, that is said again."""
@@ -560,7 +587,16 @@ class Escalation:
         self._step(algorithm.folded(whole, report, self.bound.ladder(level), now), now)
 
     def _take_act(self, act: Act) -> None:
-        """Do what somebody has done at another node; what cannot be done is kept all the same."""
+        """Do what somebody has done at another node; whatever is wrong with it, others are done."""
+        try:
+            self._do(act)
+        except sqlite3.Error:
+            raise
+        except Exception as fault:  # noqa: BLE001 - see settle; people are called on
+            self._is_told(f"act {act.id}", fault)
+
+    def _do(self, act: Act) -> None:
+        """Do what was done at another node; what cannot be done is kept all the same."""
         known = self.store.act(act.id)
         if known is not None:
             with self._kept():

@@ -823,3 +823,54 @@ def test_what_came_here_alarms_though_all_was_over_elsewhere(house: House) -> No
     settle(house, bundles=(Bundle(incident=over, reports=(a_report(), a_report("r2"))),))
     assert house.only().state is State.RESOLVED
     assert house.owed() == []
+
+
+def test_what_cannot_be_taken_of_other_nodes_holds_up_nothing_and_has_people_called_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.take(a_report("r0", person="eve"))
+    (carried,) = house.store.bundles(9)
+    eve = house.only().id
+    add, add_act, incident_of = house.store.add, house.store.add_act, house.store.incident
+
+    def spoilt(report: Report, incident: str) -> None:
+        add(report, incident)
+        if report.person == "spoilt":
+            raise ValueError
+
+    def no_act(act: Act) -> None:
+        if act.by == "spoilt":
+            raise ValueError
+        add_act(act)
+
+    def unread(id: str) -> Incident | None:
+        if id == "spoilt":
+            raise ValueError
+        return incident_of(id)
+
+    monkeypatch.setattr(house.store, "add", spoilt)
+    monkeypatch.setattr(house.store, "add_act", no_act)
+    monkeypatch.setattr(house.store, "incident", unread)
+    note = Act(id="n1", incident=eve, does="note", by="spoilt", at=NOW)
+    reports = (a_report("r1", person="spoilt"), a_report("r2", person="bob"))
+    theirs = [algorithm.opened(one, NOW) for one in reports]
+    bundles = (
+        Bundle(incident=theirs[0], reports=reports[:1]),
+        Bundle(incident=theirs[1], reports=reports[1:]),
+    )
+    for _ in range(2):
+        settle(
+            house,
+            bundles=bundles,
+            reports=(a_report("r3", person="spoilt"), a_report("r4", person="cy")),
+            acts=(note, msgspec.structs.replace(note, id="n2", by="ben")),
+            numbers=carried.numbers,
+            yielded=(Yielded(id="spoilt", holder="two"), Yielded(id=eve, holder="two")),
+        )
+    alarming = {one.person: one.reports for one in house.desk._alarming.values()}
+    assert alarming == {UNREADABLE: 3, "bob": 1, "cy": 1, "eve": 1}
+    assert {one.person for one in house.store.alarming()} == set(alarming)
+    assert [one.id for one in house.store.acts(eve)] == ["n2"]
+    assert not set(carried.numbers) & {n for one in house.store.bundles(9) for n in one.numbers}
+    assert [name for name, _ in house.outside.events].count("incident_not_taken") == 4
+    assert [kind for kind, _, over in house.outside.troubles if not over] == ["parked"] * 3
