@@ -49,7 +49,7 @@ class Node(House):
             cast("Outside", self),
             _Shelf(self),
             ask=self.ask,
-            travelling=lambda bundle: bundle,
+            travelling=tuple,
         )
         self.elsewhere = Elsewhere(
             self.store_of_all, node=lambda: self.carrying.node, wall=self.outside.wall

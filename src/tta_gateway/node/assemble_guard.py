@@ -157,7 +157,7 @@ class Guard:
         """Return what can be read of a file that cannot be written, in memory."""
         made = SqliteStore(None)
         with contextlib.suppress(sqlite3.Error):
-            made.salvage(self._folder / NAME)
+            made.salvage(self._folder / NAME, as_itself=True)
         return made
 
     @property

@@ -11,12 +11,12 @@ A single node's database is opened with the first incident: SQLAlchemy costs for
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from tta_gateway.features.escalation.bound import Bundle, Outgoing, Settled
+from tta_gateway.features.escalation.bound import Bundle, Outgoing, Settled, Yielded
 from tta_gateway.features.escalation.register import Away, Heard, Register
 from tta_gateway.node.banning import Cupboard
 from tta_gateway.node.databases import Databases
@@ -33,7 +33,7 @@ _QUIET: Final = 60.0  # seconds between two words that it fails
 _pack: Final = msgspec.msgpack.Encoder().encode
 _outgoing: Final = msgspec.msgpack.Decoder(Outgoing).decode
 Ask = Callable[[Mapping[str, object]], Awaitable[dict[str, Any]]]
-Travelling = Callable[[Bundle], Bundle]
+Travelling = Callable[[Sequence[Bundle]], tuple[Bundle, ...]]
 
 
 class Outside:
@@ -52,7 +52,7 @@ class Carrying:
     def __init__(
         self, outside: Outside, shelf: Cupboard[Register], *, ask: Ask, travelling: Travelling
     ) -> None:
-        """`ask` asks the guard; `travelling` has others able to read what people have written."""
+        """`ask` asks the guard; `travelling`, in a thread, lets others read what people wrote."""
         self._outside = outside
         self._shelf = shelf
         self._ask = ask
@@ -60,6 +60,8 @@ class Carrying:
         self._quiet = Quiet(_QUIET)
         self._done = float("-inf")
         self._seen = 0
+        self._moved: object = None
+        """What was carried last, and came back: the same once more is no reason to hurry."""
         self.node = ""
         """By what name the guard's file is known to other nodes; empty until it has been asked."""
 
@@ -98,7 +100,7 @@ class Carrying:
 
     async def _carry(self, store: Register, outgoing: Outgoing) -> bool:
         if self._outside.is_shared():
-            bundles = tuple(self._travelling(one) for one in outgoing.bundles)
+            bundles = await self._with_keys(outgoing.bundles)
             outgoing = msgspec.structs.replace(outgoing, bundles=bundles)
         carried, heard = outgoing.bundles, Heard(number=0)
         try:
@@ -110,17 +112,34 @@ class Carrying:
             carried, heard = await self._one_by_one(store, outgoing)
         self._done = self._outside.monotonic()
         await self._settle(carried, heard)
-        return bool(carried or heard.bundles)
+        said = tuple(msgspec.structs.replace(one, numbers=()) for one in carried)
+        before, self._moved = self._moved, (said, tuple(heard.bundles))
+        return bool(carried or heard.bundles) and self._moved != before
+
+    async def _with_keys(self, bundles: Sequence[Bundle]) -> tuple[Bundle, ...]:
+        """Return them as other nodes can read them; none, for now, where the keys cannot be.
+
+        The lease is renewed all the same: this node goes on calling about them.
+        """
+        try:
+            return await asyncio.to_thread(self._travelling, bundles)
+        except Away as error:
+            cause = type(error.__cause__ or error).__name__
+            self._complain("incidents_not_carried", cause, of="keys")
+            return ()
 
     async def _one_by_one(
         self, store: Register, outgoing: Outgoing
     ) -> tuple[tuple[Bundle, ...], Heard]:
-        """Carry each by itself; return those that could be, and what was heard at the end."""
-        done = []
+        """Carry each by itself; return those that could be, and what was heard of all of them.
+
+        What is yielded is said once; all else is said again at the end.
+        """
+        done, yielded = list[Bundle](), list[Yielded]()
         for one in outgoing.bundles:
             alone = msgspec.structs.replace(outgoing, bundles=(one,), can_take=False)
             try:
-                await store.carry(alone, seen=self._seen)
+                yielded += (await store.carry(alone, seen=self._seen)).yielded
             except Away:
                 raise
             except Exception as fault:  # noqa: BLE001 - see above
@@ -128,7 +147,8 @@ class Carrying:
             else:
                 done.append(one)
         nothing = msgspec.structs.replace(outgoing, bundles=())
-        return tuple(done), await store.carry(nothing, seen=self._seen)
+        heard = await store.carry(nothing, seen=self._seen)
+        return tuple(done), msgspec.structs.replace(heard, yielded=(*yielded, *heard.yielded))
 
     async def _settle(self, carried: tuple[Bundle, ...], heard: Heard) -> None:
         """Tell the guard, an incident at a time; what it does not hear is told again."""

@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +67,11 @@ def _everybody(_: str) -> bool:
     return True
 
 
+def _travelling(bundle: Bundle, sealed: Envelope) -> Bundle:
+    reports = [replace(one, evidence=sealed.travelling(one.evidence)) for one in bundle.reports]
+    return replace(bundle, reports=tuple(reports))
+
+
 class Incidents:
     """A House (features/escalation/api.py)."""
 
@@ -106,19 +111,20 @@ class Incidents:
         """Return what the guard answers, refusals too; OSError if it is not there."""
         return await guard_socket.asked(self._state, question)
 
-    def travelling(self, bundle: Bundle) -> Bundle:
-        """Return it so that other nodes can open what was written, if they have the same keys."""
+    def travelling(self, bundles: Sequence[Bundle]) -> tuple[Bundle, ...]:
+        """Return them so that other nodes can open what was written, if they have the same keys.
+
+        Away where the keys cannot be read now: without them it would be carried for nobody.  It
+        waits for the disk, and is for a thread.
+        """
+        if not any(one.evidence for bundle in bundles for one in bundle.reports):
+            return tuple(bundles)
         assert self._snapshot is not None  # it is asked for behind the first configuration
         try:
             with contextlib.closing(KeyStore(self._state, ring_of(self._snapshot))) as keys:
-                sealed = Envelope(keys)
-                reports = [
-                    replace(one, evidence=sealed.travelling(one.evidence)) for one in bundle.reports
-                ]
+                return tuple(_travelling(one, Envelope(keys)) for one in bundles)
         except OSError as error:
-            self._log.event("evidence_not_opened", report="", error=type(error).__name__)
-            return bundle
-        return replace(bundle, reports=tuple(reports))
+            raise Away("the keys of what people have written cannot be read") from error
 
     def adopt(self, parts: Parts) -> None:
         """Go by this configuration."""

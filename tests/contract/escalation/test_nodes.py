@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.helpers.incident_nodes import Nodes
@@ -11,6 +12,7 @@ from tests.helpers.incidents import a_report
 from tta_gateway.features.escalation.algorithm import GRACE
 from tta_gateway.features.escalation.bound import State
 from tta_gateway.features.escalation.tenure import LEASE
+from tta_gateway.kernel.incident import Report
 from tta_gateway.support.sql.url import DatabaseUrl
 
 pytestmark = pytest.mark.e2e
@@ -236,6 +238,98 @@ def test_another_file_is_another_node_and_takes_over_what_the_lost_one_had(
     on(work)
 
 
+def test_who_takes_back_what_another_node_had_knows_what_is_graver(
+    on: Callable[[Work], None],
+) -> None:
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report())
+        nodes.one.call()
+        await nodes.rounds(2)
+        nodes.one.is_cut = True
+        nodes.one.take(a_report("r2", level=3))
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(2)
+        await nodes.two.act(nodes.two.only().id)
+        await nodes.two.carry(2)
+        assert nodes.two.alarming() == {}
+        nodes.two.is_cut, nodes.one.is_cut = True, False
+        nodes.time.now += LEASE + 1.0
+        await nodes.one.carry(4)
+        made = nodes.one.only()
+        assert (made.level, made.reports, made.token) == (3, 2, 3)
+        assert nodes.one.call()
+        assert nodes.one.store.uncarried() == 1  # the call
+
+    on(work)
+
+
+@pytest.mark.parametrize("is_carried", [True, False])
+def test_what_came_while_another_node_s_people_said_it_is_over_is_called_about(
+    on: Callable[[Work], None], *, is_carried: bool
+) -> None:
+    """The other node is gone for ever, before or after it could have heard of the report."""
+
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report())
+        nodes.one.call()
+        await nodes.rounds(2)
+        nodes.one.is_cut = True
+        nodes.one.take(a_report("r2"))
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(2)
+        await nodes.two.act(nodes.two.only().id, "resolve")
+        await nodes.two.carry(2)
+        nodes.one.is_cut, nodes.two.is_cut = False, True
+        if is_carried:
+            await nodes.one.carry(2)
+            assert nodes.one.alarming() == {}  # the other one has a lease
+        nodes.time.now += LEASE + 1.0
+        await nodes.one.carry(4)
+        assert nodes.one.call()
+        await nodes.one.carry(4)
+        assert nodes.one.store.uncarried() == 0
+        assert await nodes.rows("SELECT id FROM incident_reports WHERE NOT taken") == []
+        (listed,) = await nodes.one.list()
+        assert (listed["state"], listed["reports"]) == ("notified", 2)
+        nodes.two.is_cut = False
+        await nodes.rounds(3)
+        assert (list(nodes.one.alarming()), nodes.two.alarming()) == (["ada"], {})
+
+    on(work)
+
+
+def test_a_report_of_what_is_over_at_a_node_that_is_gone_begins_anew_at_any_other(
+    on: Callable[[Work], None],
+) -> None:
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report())
+        await nodes.one.carry()
+        id = nodes.one.only().id
+        nodes.one.is_cut = True
+        nodes.one.take(a_report("r2"))
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(2)
+        await nodes.two.act(id, "resolve")
+        await nodes.two.carry(2)
+        nodes.one.is_cut = False
+        await nodes.one.carry(2)
+        nodes.one.close()
+        for file in nodes.one.folder.iterdir():
+            file.unlink()
+        nodes.one.open()
+        nodes.time.now += LEASE + 1.0
+        await nodes.one.carry(6)
+        (made,) = nodes.one.alarming().values()
+        assert made.id != id
+        over = nodes.one.store.incident(id)
+        assert over is not None
+        assert over.state is State.RESOLVED
+        assert nodes.one.store.uncarried() == 0
+        assert await nodes.rows("SELECT id FROM incident_reports WHERE NOT taken") == []
+
+    on(work)
+
+
 def test_what_was_done_meanwhile_is_kept_even_if_it_can_be_done_no_more(
     on: Callable[[Work], None],
 ) -> None:
@@ -249,5 +343,57 @@ def test_what_was_done_meanwhile_is_kept_even_if_it_can_be_done_no_more(
         assert nodes.one.only().state is State.RESOLVED
         rows = await nodes.rows("SELECT id, taken FROM incident_acts ORDER BY id")
         assert [(id, bool(taken)) for id, taken in rows] == [("a1", True), ("a2", True)]
+
+    on(work)
+
+
+def test_what_somebody_unknown_wrote_at_two_nodes_is_folded_by_who_takes_the_whole_over(
+    on: Callable[[Work], None],
+) -> None:
+    """Their incident is known by what they write through as well, their reports are not."""
+
+    def unknown(id: str) -> Report:
+        made = a_report(id, person="network/1", identity="unknown")
+        return msgspec.structs.replace(made, conversation="c")
+
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(unknown("r1"))
+        nodes.one.call()
+        await nodes.one.carry()
+        nodes.two.take(unknown("r2"))
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(6)
+        (whole,) = nodes.two.alarming().values()
+        assert (whole.person, whole.reports) == ("network/1/c", 2)
+        assert nodes.two.store.uncarried() == 0
+        assert await nodes.rows("SELECT id FROM incident_reports WHERE NOT taken") == []
+
+    on(work)
+
+
+def test_a_part_that_stands_by_itself_is_the_whole_of_what_is_taken_over(
+    on: Callable[[Work], None],
+) -> None:
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report())
+        nodes.one.call()
+        await nodes.rounds(2)
+        nodes.two.take(a_report("r2"))
+        nodes.two.is_cut = True
+        await nodes.one.act(nodes.one.only().id, "resolve")
+        await nodes.one.carry()
+        nodes.two.is_cut = False
+        await nodes.two.carry(2)
+        own = nodes.two.store.open_of("ada", drill=False)
+        assert own is not None
+        assert own.part_of == ""
+        # Another part of it comes from a node that is gone then.
+        nodes.one.take(a_report("r3"))
+        await nodes.one.carry()
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(6)
+        (whole,) = nodes.two.alarming().values()
+        assert (whole.id, whole.reports) == (own.id, 2)
+        assert nodes.two.store.uncarried() == 0
 
     on(work)

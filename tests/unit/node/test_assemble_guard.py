@@ -355,6 +355,7 @@ def test_a_folder_that_cannot_be_written_has_people_called_all_the_same(
     async def run() -> None:
         before = House(tmp_path, policy()).guard.escalation
         before.report(a_report())
+        name = before.store.node()
         before.store.close()
         with monkeypatch.context() as broken:
             broken.setattr(assemble_guard, "SqliteStore", Once(refuses))
@@ -364,6 +365,7 @@ def test_a_folder_that_cannot_be_written_has_people_called_all_the_same(
             await house.guard.begin()
             (incident,) = house.guard.escalation.store.incidents(10, all=True)
         assert incident.person == "ada"
+        assert house.guard.escalation.store.node() == name  # else it is another's, and silent
         told = " ".join(house.lines.lines)
         assert '"guard_not_woken"' in told
         assert '"guard_not_asked"' in told

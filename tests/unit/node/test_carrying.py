@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -17,6 +18,7 @@ from tta_gateway.features.escalation.bound import (
     Other,
     Outgoing,
     Settled,
+    Yielded,
 )
 from tta_gateway.features.escalation.register import Away, Heard, Whole
 from tta_gateway.node.carrying import ALONE, RENEWED, Carrying, Outside
@@ -59,6 +61,7 @@ class Kept:
         self.kept: list[Bundle] = []
         self.seen: list[int] = []
         self.heard = Heard(number=7)
+        self.has_all = False
         self.spoils = ""
         self.is_away = False
 
@@ -69,6 +72,9 @@ class Kept:
             raise ValueError("no such text")
         self.kept += said.bundles
         self.seen.append(seen)
+        if self.has_all:  # it is said once of each
+            gone = [Yielded(id=one.incident.id, holder="two") for one in said.bundles]
+            return msgspec.structs.replace(self.heard, yielded=gone)
         return self.heard
 
     async def page(self, most: int, *, all: bool, skip: int) -> list[Incident]:
@@ -87,15 +93,19 @@ class House:
     def __init__(self) -> None:
         self.guard, self.kept = Guard(), Kept()
         self.now, self.is_open, self.shared = 100.0, True, True
-        self.opened = 0
+        self.opened = self.travelled = 0
+        self.is_keyless = False
         self.events: list[tuple[str, dict[str, object]]] = []
         self.carrying = Carrying(
             cast("Outside", self), self, ask=self.guard.ask, travelling=self.travelling
         )
 
-    def travelling(self, bundle: Bundle) -> Bundle:
-        reports = [msgspec.structs.replace(one, evidence=b"with key") for one in bundle.reports]
-        return msgspec.structs.replace(bundle, reports=tuple(reports))
+    def travelling(self, bundles: Sequence[Bundle]) -> tuple[Bundle, ...]:
+        assert threading.current_thread() is not threading.main_thread()
+        if self.is_keyless:
+            raise Away("no keys")
+        self.travelled += 1
+        return tuple(with_key(one) for one in bundles)
 
     def monotonic(self) -> float:
         return self.now
@@ -116,6 +126,11 @@ class House:
 
     def look(self) -> bool:
         return asyncio.run(self.carrying.look())
+
+
+def with_key(bundle: Bundle) -> Bundle:
+    reports = [msgspec.structs.replace(one, evidence=b"with key") for one in bundle.reports]
+    return msgspec.structs.replace(bundle, reports=tuple(reports))
 
 
 def a_bundle(number: int = 1, person: str = "ada") -> Bundle:
@@ -226,3 +241,34 @@ def test_it_goes_on_for_ever() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(house.carrying.run(sleep))
     assert pauses == [0.0, 0.5]
+
+
+def test_what_comes_back_as_it_was_is_no_reason_to_hurry() -> None:
+    house = House()
+    house.guard.bundles = [a_bundle()]
+    assert house.look()
+    house.guard.bundles = [msgspec.structs.replace(a_bundle(), numbers=(2,))]
+    assert not house.look()
+    house.guard.bundles = [a_bundle(3, "bob")]
+    assert house.look()
+
+
+def test_keys_are_asked_for_once_and_nothing_is_carried_without_them() -> None:
+    house = House()
+    house.guard.bundles = [a_bundle(), a_bundle(2, "bob")]
+    house.is_keyless = True
+    assert not house.look()
+    assert (house.kept.kept, len(house.guard.bundles)) == ([], 2)
+    assert house.kept.seen == [0]  # the lease is renewed
+    house.is_keyless = False
+    assert house.look()
+    assert (len(house.kept.kept), house.travelled) == (2, 1)
+
+
+def test_what_is_yielded_of_one_that_is_carried_by_itself_is_heard() -> None:
+    house = House()
+    house.kept.spoils, house.kept.has_all = "bob", True
+    house.guard.bundles = [a_bundle(), a_bundle(2, "bob")]
+    house.look()
+    (settled,) = house.guard.settled
+    assert [one.id for one in settled.yielded] == [a_bundle().incident.id]

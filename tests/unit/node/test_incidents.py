@@ -17,6 +17,7 @@ from tests.helpers.incidents import NOW, a_report
 from tta_gateway.features.access.bound import AccessBound, Held, section_of
 from tta_gateway.features.escalation.algorithm import Impossible, opened
 from tta_gateway.features.escalation.bound import Bundle
+from tta_gateway.features.escalation.register import Away
 from tta_gateway.features.identity.problems import MISSING
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import Principal
@@ -285,9 +286,12 @@ def test_evidence_is_given_its_key_for_other_nodes(house: House, tmp_path: Path)
     keys.close()
     report = a_report(evidence=sealed)
     bundle = Bundle(incident=opened(report, NOW), reports=(report,))
-    (sent,) = house.incidents.travelling(bundle).reports
+    ((sent,),) = (one.reports for one in house.incidents.travelling([bundle]))
     (tmp_path / "keys.db").unlink()
     shown = house.incidents.opened("r1", base64.b64encode(sent.evidence).decode())
     assert shown == "words"
     house.incidents.adopt(parts(tmp_path / "nowhere"))
-    assert house.incidents.travelling(bundle) == bundle
+    with pytest.raises(Away):  # it would be carried for nobody, and never again
+        house.incidents.travelling([bundle])
+    bare = msgspec.structs.replace(bundle, reports=(a_report(evidence=b""),))
+    assert house.incidents.travelling([bare]) == (bare,)

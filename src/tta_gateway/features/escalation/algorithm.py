@@ -50,8 +50,9 @@ WORSE: Final[Mapping[State, State]] = {
     State.REOPENED: State.REOPENED,
     State.ACKNOWLEDGED: State.REOPENED,
     State.HANDED_OVER: State.REOPENED,
+    State.RESOLVED: State.REOPENED,
 }
-"""What was told before is not enough; who is resolved gets a new incident."""
+"""What was told before is not enough."""
 _ACKNOWLEDGE: Final[Mapping[State, State]] = {
     State.OPEN: State.ACKNOWLEDGED,
     State.NOTIFIED: State.ACKNOWLEDGED,
@@ -132,10 +133,11 @@ def opened(report: Report, now: float, other: Other | None = None) -> Incident:
 
 
 def folded(incident: Incident, report: Report, ladder: Ladder, now: float) -> Incident:
-    """Return an open incident with one report more.
+    """Return an incident with one report more.
 
     It alarms anew if it gets worse, or if nobody has said anything for as long as the first rung
-    of its `ladder` has time: who acknowledged then may not be looking now.
+    of its `ladder` has time: who acknowledged then may not be looking now.  So it does if it is
+    over, elsewhere, for people who could not know of the report.
     """
     level = max(incident.level, level_of(report))
     before = (*incident.categories, *report.categories)
@@ -154,7 +156,8 @@ def folded(incident: Incident, report: Report, ladder: Ladder, now: float) -> In
     )
     ago = _since(incident.acknowledged, now)
     is_late = not is_alarming(incident) and ago >= ladder.rungs[0].within
-    if level == incident.level and not is_late:
+    is_over = incident.state is State.RESOLVED
+    if level == incident.level and not (is_late or is_over):
         return made
     return _alarming(made, WORSE[incident.state], began=min(report.at, now), now=now)
 

@@ -266,7 +266,10 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Yielded(msgspec.Struct, frozen=True, kw_only=True):
-    """An incident that another node goes on with."""
+    """An incident that another node goes on with.
+
+    Without a `holder` this node goes on: it is told what the incident is a part of by now.
+    """
 
     id: str
     holder: str

@@ -153,6 +153,8 @@ class Desk:
     def _settle(self, settled: Settled) -> Answer:
         if settled.node != self._escalation.store.node():
             return _refused(409, "The guard has another file by now: ask again.")
+        if not self.is_lasting():  # whoever else has them, this node cannot take them back
+            settled = msgspec.structs.replace(settled, yielded=())
         self._escalation.settle(settled)
         return {}
 

@@ -5,8 +5,9 @@ another's (delivering.py).
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -38,7 +39,7 @@ from tta_gateway.features.escalation.metrics import (
     UNACKNOWLEDGED,
     UNCARRIED,
 )
-from tta_gateway.features.escalation.sqlite_store import SqliteStore
+from tta_gateway.features.escalation.sqlite_store import MOST_PARTS, SqliteStore
 from tta_gateway.features.escalation.store import Record
 from tta_gateway.features.escalation.trying import MOST, Trying
 from tta_gateway.kernel.incident import Report
@@ -95,6 +96,7 @@ class Escalation:
         self._is_new = False  # whether the policy may have taken away who was called
         self._before: dict[str, Incident | None] = {}
         """what a step that may still be undone has changed of `_alarming`"""
+        self._refused = set[str]()  # what came from other nodes and could not be taken
         self.use(store)
 
     def use(self, store: SqliteStore) -> None:
@@ -490,21 +492,46 @@ class Escalation:
                 self.store.carry("incident", id, id)
 
     def settle(self, settled: Settled) -> None:
-        """Take up what all nodes have been told, and what they say."""
+        """Take up what all nodes have been told, and what they say.
+
+        It comes again until it is taken: whatever is wrong with one must not hold up others.
+        """
         for one in settled.bundles:
             with self._kept():
-                self._take_over(one)
+                self._settle(f"incident {one.incident.id}", partial(self._take_over, one))
         with self._kept():
             for report in settled.reports:
-                self._take_report(report)
+                self._settle(f"report {report.id}", partial(self._take_report, report))
         for act in settled.acts:
             self._take_act(act)
         with self._kept():
             self.store.keep_others(settled.others, whole=settled.whole)
             self.store.carried(settled.numbers)
             for gone in settled.yielded:
-                self._yield(gone)
+                self._settle(f"incident {gone.id}", partial(self._yield, gone))
         self._outside.changed()
+
+    def _settle(self, what: str, work: Callable[[], None]) -> None:
+        """Do it; where that fails have people called, once: somebody may be in need."""
+        try:
+            with self.store.savepoint():
+                work()
+        except sqlite3.Error:
+            raise
+        except Exception as fault:  # noqa: BLE001 - see settle
+            self._alarming = {one.id: one for one in self.store.alarming()}
+            if self._is_told(what, fault):
+                return
+            self._outside.trouble("parked", what, cause=type(fault).__name__, over=False)
+            self._report(unreadable(what, self._outside.wall()))
+
+    def _is_told(self, what: str, fault: Exception) -> bool:
+        """Write a line of the log, unless it was written before; tell whether it was."""
+        is_told = what in self._refused
+        self._refused.add(what)
+        if not is_told:
+            self._outside.tell("incident_not_taken", of=what, error=type(fault).__name__)
+        return is_told
 
     def _take_over(self, bundle: Bundle) -> None:
         """Go on with an incident of a node that is gone; known already, that is said again."""
@@ -512,6 +539,8 @@ class Escalation:
         if known is not None and known.token >= incident.token:
             self.store.carry("incident", known.id, known.id)
             return
+        now = self._outside.wall()
+        incident = self._with_unseen(incident, known, bundle, now)
         for report in bundle.reports:
             if self.store.incident_of(report.id):
                 self.store.move(report.id, incident.id)
@@ -524,14 +553,31 @@ class Escalation:
         for sent in bundle.notices:
             if sent.confirmed:
                 self.store.restore(sent, incident.id)
-        now = self._outside.wall()
         self._outside.tell("incident_taken_over", incident=incident.id, generation=incident.token)
         self._step(algorithm.taken_over(incident, now), now)
+
+    def _with_unseen(
+        self, incident: Incident, known: Incident | None, bundle: Bundle, now: float
+    ) -> Incident:
+        """Return an incident with what came to it here, and was not known to who had it since.
+
+        Nothing is added where somebody has answered here.
+        """
+        if known is None or not is_alarming(msgspec.structs.replace(known, holder="")):
+            return incident
+        seen = {report.id for report in bundle.reports}
+        for report in self.store.reports(known.id, MOST_PARTS):
+            if report.id not in seen:
+                level = max(incident.level, algorithm.level_of(report))
+                incident = algorithm.folded(incident, report, self.bound.ladder(level), now)
+        return incident
 
     def _take_report(self, report: Report) -> None:
         """Take a report that came to another node, or here, before this had the person's whole."""
         known = self.store.incident_of(report.id)
-        whole = self.store.whole_of(report.person, known) if known else None
+        part = self.store.incident(known) if known else None
+        person = part.person if part else report.person  # see _whose
+        whole = self.store.whole_of(person, known) if known else None
         if whole is None:
             self._report(report)
             return
@@ -541,7 +587,16 @@ class Escalation:
         self._step(algorithm.folded(whole, report, self.bound.ladder(level), now), now)
 
     def _take_act(self, act: Act) -> None:
-        """Do what somebody has done at another node; what cannot be done is kept all the same."""
+        """Do what somebody has done at another node; whatever is wrong with it, others are done."""
+        try:
+            self._do(act)
+        except sqlite3.Error:
+            raise
+        except Exception as fault:  # noqa: BLE001 - see settle; people are called on
+            self._is_told(f"act {act.id}", fault)
+
+    def _do(self, act: Act) -> None:
+        """Do what was done at another node; what cannot be done is kept all the same."""
         known = self.store.act(act.id)
         if known is not None:
             with self._kept():
@@ -558,7 +613,12 @@ class Escalation:
     def _yield(self, gone: Yielded) -> None:
         """Call no more about what another node goes on with, if it knows all of it."""
         incident = self.store.incident(gone.id)
-        if incident is None or incident.holder or not self.store.is_carried(gone.id):
+        if incident is None or incident.holder:
+            return
+        if not gone.holder:
+            self._belong(incident, gone.part_of)
+            return
+        if not self.store.is_carried(gone.id):
             return
         part_of = gone.part_of or incident.part_of
         made = msgspec.structs.replace(incident, holder=gone.holder, part_of=part_of)
@@ -566,6 +626,11 @@ class Escalation:
         self._keep(made, is_carried=True)
         self._heard(gone.id, "another node goes on with it")
         self._outside.tell("incident_yielded", incident=gone.id, holder=gone.holder)
+
+    def _belong(self, incident: Incident, whole: str) -> None:
+        """Take note which incident this one is a part of, as all nodes know it; empty: of none."""
+        if incident.part_of != whole:
+            self._keep(msgspec.structs.replace(incident, part_of=whole), is_carried=True)
 
     # What is counted
 

@@ -163,8 +163,10 @@ class SqlStore:
         step = await _begun(connection, said.node)
         now = self._now() if self._now else await _clock(connection)
         await _renew(connection, said, now)
+        alive = await step.all(select(_NODES.c.node).where(_NODES.c.ends > now))
+        step.alive = frozenset(str(node) for (node,) in alive)
         if said.can_take:
-            await _take_over(step, now)
+            await _take_over(step)
         for bundle in said.bundles:
             await _keep(step, bundle)
         await _settle_parts(step)
@@ -244,6 +246,8 @@ class _Step(msgspec.Struct):
     node: str
     number: int
     yielded: list[Yielded]
+    alive: frozenset[str] = frozenset()
+    """Nodes with a lease."""
 
     async def all(self, asked: Executable) -> Sequence[Any]:
         """Return the rows."""
@@ -317,11 +321,17 @@ async def _put(step: _Step, row: Row) -> None:
         await step.do(insert(_INCIDENTS).values(id=incident.id, **values))
 
 
-async def _take_over(step: _Step, now: float) -> None:
+async def _take_over(step: _Step) -> None:
     """Have this node go on with what has been looked after by one that is gone."""
-    alive = select(_NODES.c.node).where(_NODES.c.ends > now)
-    for row in await _rows(step, _I.open, _I.owner.not_in(alive), most=MOST_TAKEN):
+    gone = _I.owner.not_in(step.alive)
+    for row in await _rows(step, _is_unfinished(), gone, most=MOST_TAKEN):
         await _put(step, tenure.taken_over(row, step.node))
+
+
+def _is_unfinished() -> Any:  # noqa: ANN401 - of columns
+    """Return what is so of incidents that are open, or over with a report that nobody has taken."""
+    untaken = exists().where(_R.incident == _I.id, _R.taken == false())
+    return or_(_I.open, and_(_I.part_of == "", untaken))
 
 
 async def _keep(step: _Step, bundle: Bundle) -> None:
@@ -333,12 +343,17 @@ async def _keep(step: _Step, bundle: Bundle) -> None:
     if row is not None:
         await _put(step, row)
         await _keep_notices(step, bundle)
-    elif before is not None and before.owner != step.node and before.is_held:
+    elif before is not None and before.owner != step.node and _has_hold(step, before):
         step.yielded.append(Yielded(id=id, holder=before.owner, part_of=before.part_of))
     is_taken = row is not None and not row.part_of
     await _add_reports(step, bundle.reports, id, is_taken=is_taken)
     whole = (row.part_of if row is not None else "") or id  # who acts on a part acts on it
     await _add_acts(step, bundle.acts, whole, is_taken=is_taken)
+
+
+def _has_hold(step: _Step, row: Row) -> bool:
+    """Tell whether its owner goes on with it; of what is over only one that is there can."""
+    return row.is_held and (row.is_open or row.owner in step.alive)
 
 
 async def _main_of(step: _Step, incident: Incident) -> str:
@@ -446,7 +461,8 @@ def _has(step: _Step, incidents: Any) -> Any:  # noqa: ANN401 - of columns
 
 async def _unheld(step: _Step) -> list[Bundle]:
     """Return what the node has to go on with, and does not know yet."""
-    rows = await _rows(step, _I.owner == step.node, _I.held < _I.token, _I.open, most=MOST_BUNDLES)
+    unheld = (_I.owner == step.node, _I.held < _I.token, _is_unfinished())
+    rows = await _rows(step, *unheld, most=MOST_BUNDLES)
     return [await _bundle(step.connection, one, MOST_PARTS, is_taken=True) for one in rows]
 
 
@@ -469,7 +485,8 @@ async def _acts_for(step: _Step) -> list[Act]:
 async def _others(step: _Step, seen: int) -> list[Other]:
     """Return what has changed of others' incidents; at the beginning, those that are open.
 
-    What the node has had before, and another one has now, it yields.
+    What the node has had before, and another one has now, it yields; of its own it is told what
+    they are a part of by now.
     """
     columns = (_I.id, _I.person, _I.level, _I.owner, _I.part_of, _I.open, _I.token, _I.held)
     asked = select(*columns).where(_I.changed > seen if seen else _I.open)
@@ -478,6 +495,11 @@ async def _others(step: _Step, seen: int) -> list[Other]:
         Yielded(id=one.id, holder=one.owner, part_of=one.part_of)
         for one in found
         if one.token > 1 and one.owner != step.node and (one.held == one.token or not one.open)
+    ]
+    step.yielded += [
+        Yielded(id=one.id, holder="", part_of=one.part_of)
+        for one in found
+        if one.owner == step.node and one.held == one.token and one.open
     ]
     return [
         Other(

@@ -131,14 +131,19 @@ class SqliteStore:
             self._db.backup(made._db)
         return made
 
-    def salvage(self, path: Path) -> None:
-        """Take over what can be read of another file of this version, which is left as it is."""
+    def salvage(self, path: Path, *, as_itself: bool = False) -> None:
+        """Take over what can be read of another file of this version, which is left as it is.
+
+        `as_itself`: be known to other nodes by its name, for as long as it cannot be used.
+        """
         for way in ("mode=ro", "mode=ro&immutable=1"):  # the second where nothing can be locked
             with contextlib.suppress(sqlite3.Error):
                 other = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)
                 with contextlib.closing(other):
                     if other.execute("PRAGMA user_version").fetchone()[0] in range(1, _VERSION + 1):
                         self._take_over(other)
+                        if as_itself:
+                            self._db.executemany("UPDATE node SET id = ?", _rows(other, "node"))
                         return
 
     def _take_over(self, other: sqlite3.Connection) -> None:
@@ -146,6 +151,14 @@ class SqliteStore:
             for table, key in _TABLES.items():
                 for direction in ("ASC", "DESC"):  # up to the damage, from both sides
                     self._add_rows(table, _rows(other, f"{table} ORDER BY {key} {direction}"))
+            self._tidy_outbox()
+
+    def _tidy_outbox(self) -> None:
+        """Have nothing carried that is lost: it would never be done."""
+        for kind in ("report", "act", "incident"):
+            lost = f"kind = ? AND id NOT IN (SELECT id FROM {kind}s)"  # noqa: S608 - ours
+            self._db.execute(f"DELETE FROM outbox WHERE {lost}", (kind,))  # noqa: S608 - ours
+        self._db.execute("DELETE FROM outbox WHERE incident NOT IN (SELECT id FROM incidents)")
 
     def _add_rows(self, table: str, rows: Iterator[tuple[object, ...]]) -> None:
         for row in rows:
@@ -273,13 +286,16 @@ class SqliteStore:
         return int(count)
 
     def latest_of(self, person: str, since: float, until: float) -> Incident | None:
-        """Return the newest incident of a person that was opened then, be it over or not."""
+        """Return the newest incident of a person that was opened then, be it over or not.
+
+        None if another node goes on with it: it would call nobody here.
+        """
         rows = self._db.execute(
             "SELECT id, body FROM incidents WHERE opened > ? AND opened <= ? AND person = ?"
             " AND drill = 0 ORDER BY opened DESC LIMIT 1",
             (since, until, person),
         )
-        return next(iter(self._readable(rows)), None)
+        return next((one for one in self._readable(rows) if not one.holder), None)
 
     def alarming(self) -> list[Incident]:
         """Return every incident of which people are still to be called, the next one first."""
@@ -466,7 +482,7 @@ class SqliteStore:
         """Return what is to be carried of up to so many incidents, those that wait longest."""
         rows = self._db.execute(
             "SELECT id, body FROM incidents WHERE id IN"
-            " (SELECT incident FROM outbox ORDER BY number LIMIT ?)",
+            " (SELECT incident FROM outbox GROUP BY incident ORDER BY min(number) LIMIT ?)",
             (most,),
         )
         found, size = [], 0

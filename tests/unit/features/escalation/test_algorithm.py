@@ -237,7 +237,7 @@ def test_every_state_knows_what_may_happen_in_it() -> None:
                 State.RESOLVED,
                 True,
             )
-    assert set(algorithm.WORSE) == set(State) - {State.RESOLVED}
+    assert set(algorithm.WORSE) == set(State)
 
 
 def test_pauses_between_tries_grow_to_half_a_minute() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.helpers.incidents import NOW, House, a_report
-from tta_gateway.features.escalation.bound import Outgoing, Settled
+from tta_gateway.features.escalation.bound import Outgoing, Settled, Yielded
 from tta_gateway.features.escalation.desk import NEWEST, Desk
 
 
@@ -132,3 +132,22 @@ def test_control_gets_what_is_to_be_carried_and_says_what_has_become_of_it(house
     assert len(outgoing(whole=True).bundles) == 1
     assert house.ask(do="settle", body="!")["error"]["status"] == 400
     assert house.ask(do="settle", body="AAAA")["error"]["status"] == 400
+
+
+def test_nothing_is_yielded_that_could_not_be_taken_back(house: Asking) -> None:
+    house.take(a_report())
+    (bundle,) = house.store.bundles(9)
+    desk = Desk(house.desk, wall=house.outside.wall)
+    settled = Settled(
+        node=house.store.node(),
+        numbers=bundle.numbers,
+        yielded=(Yielded(id=bundle.incident.id, holder="two"),),
+    )
+    body = base64.b64encode(msgspec.msgpack.encode(settled)).decode()
+    line = json.dumps({"do": "settle", "body": body}).encode()
+    desk.is_lasting = lambda: False
+    assert desk.answer(line) == b"{}"
+    assert (house.only().holder, house.store.uncarried()) == ("", 0)
+    desk.is_lasting = lambda: True
+    assert desk.answer(line) == b"{}"
+    assert house.only().holder == "two"

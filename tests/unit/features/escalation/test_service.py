@@ -727,8 +727,150 @@ def test_who_has_proved_nothing_is_called_about_again_if_it_is_graver(house: Hou
     assert len(house.owed()) == 1
 
 
+def test_who_has_proved_nothing_is_called_about_here_though_another_node_had_them(
+    house: House,
+) -> None:
+    house.take(lapsed("r1"))
+    (bundle,) = house.store.bundles(9)
+    gone = Yielded(id=house.only().id, holder="two")
+    settle(house, numbers=bundle.numbers, yielded=(gone,))
+    house.take(lapsed("r2", level=3))
+    (incident,) = house.store.alarming()
+    assert (incident.level, incident.holder) == (2, "")
+    assert len(house.owed()) == 1
+
+
 def test_who_has_proved_who_they_are_opens_another_at_once(house: House) -> None:
     house.take(a_report())
     house.desk.act(an_act(house, "resolve"))
     house.take(a_report("r2"))
     assert len(house.store.incidents(9, all=True)) == 2
+
+
+def test_a_report_of_a_part_is_folded_by_whose_the_part_is(house: House) -> None:
+    report = nobody_known("r1", "a")
+    settle(house, others=(Other(id="w", person="network/1/a", level=2, is_open=True),))
+    house.take(report)
+    first = msgspec.structs.replace(nobody_known("r0", "a"), person="network/1/a")
+    whole = msgspec.structs.replace(algorithm.opened(first, NOW), token=2)
+    settle(house, bundles=(Bundle(incident=whole, reports=(first,)),))
+    settle(house, reports=(report,))
+    assert house.store.incident_of("r1") == whole.id
+
+
+def test_what_an_incident_is_a_part_of_is_as_all_nodes_know_it(house: House) -> None:
+    settle(house, others=(Other(id="w", person="ada", level=2, is_open=True),))
+    house.take(a_report())
+    (bundle,) = house.store.bundles(9)
+    for whole in ("w", ""):
+        settle(house, yielded=(Yielded(id=house.only().id, holder="", part_of=whole),))
+        assert (house.only().part_of, house.only().holder) == (whole, "")
+        assert list(house.store.alarming()) == [house.only()]
+    assert [one.numbers for one in house.store.bundles(9)] == [bundle.numbers]
+
+
+def returned(house: House, level: int) -> Incident:
+    """Have another node answer and go, after something has come here that it knew nothing of."""
+    first = a_report()
+    house.take(first)
+    id = house.only().id
+    theirs = msgspec.structs.replace(
+        house.only(), state=State.ACKNOWLEDGED, due=0.0, acknowledged=NOW, token=3
+    )
+    house.take(a_report("r2", level=level))
+    settle(house, bundles=(Bundle(incident=theirs, reports=(first,)),))
+    assert house.only().id == id
+    return house.only()
+
+
+def test_what_is_graver_here_is_called_about_though_another_node_was_answered(
+    house: House,
+) -> None:
+    made = returned(house, 3)
+    assert (made.level, made.state, made.reports, made.token) == (3, State.REOPENED, 2, 3)
+    assert [owed.level for owed in house.owed()] == [3]
+    assert len(house.store.reports(made.id)) == 2
+    settle(house, reports=(a_report("r2", level=3),))
+    assert house.only().reports == 2  # it is said again that it is taken
+
+
+def test_what_is_not_graver_is_looked_after_by_who_has_just_answered_elsewhere(
+    house: House,
+) -> None:
+    made = returned(house, 2)
+    assert (made.level, made.state, made.reports) == (2, State.ACKNOWLEDGED, 2)
+    assert house.owed() == []
+
+
+def test_who_has_answered_here_has_seen_what_came_here(house: House) -> None:
+    house.take(a_report(), a_report("r2", level=3))
+    theirs = msgspec.structs.replace(house.only(), level=2, state=State.ACKNOWLEDGED, token=3)
+    house.desk.act(an_act(house, "acknowledge"))
+    settle(house, bundles=(Bundle(incident=theirs, reports=(a_report(),)),))
+    assert house.only().state is State.ACKNOWLEDGED
+    assert house.owed() == []
+
+
+def test_what_came_here_alarms_though_all_was_over_elsewhere(house: House) -> None:
+    house.take(a_report(), a_report("r2"))
+    over = msgspec.structs.replace(
+        house.only(), state=State.RESOLVED, acknowledged=NOW, resolved=NOW, due=0.0, token=3
+    )
+    settle(house, bundles=(Bundle(incident=over, reports=(a_report(),)),))
+    assert (house.only().state, house.only().resolved) == (State.REOPENED, 0.0)
+    assert len(house.owed()) == 1
+    over = msgspec.structs.replace(over, token=5)
+    settle(house, bundles=(Bundle(incident=over, reports=(a_report(), a_report("r2"))),))
+    assert house.only().state is State.RESOLVED
+    assert house.owed() == []
+
+
+def test_what_cannot_be_taken_of_other_nodes_holds_up_nothing_and_has_people_called_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.take(a_report("r0", person="eve"))
+    (carried,) = house.store.bundles(9)
+    eve = house.only().id
+    add, add_act, incident_of = house.store.add, house.store.add_act, house.store.incident
+
+    def spoilt(report: Report, incident: str) -> None:
+        add(report, incident)
+        if report.person == "spoilt":
+            raise ValueError
+
+    def no_act(act: Act) -> None:
+        if act.by == "spoilt":
+            raise ValueError
+        add_act(act)
+
+    def unread(id: str) -> Incident | None:
+        if id == "spoilt":
+            raise ValueError
+        return incident_of(id)
+
+    monkeypatch.setattr(house.store, "add", spoilt)
+    monkeypatch.setattr(house.store, "add_act", no_act)
+    monkeypatch.setattr(house.store, "incident", unread)
+    note = Act(id="n1", incident=eve, does="note", by="spoilt", at=NOW)
+    reports = (a_report("r1", person="spoilt"), a_report("r2", person="bob"))
+    theirs = [algorithm.opened(one, NOW) for one in reports]
+    bundles = (
+        Bundle(incident=theirs[0], reports=reports[:1]),
+        Bundle(incident=theirs[1], reports=reports[1:]),
+    )
+    for _ in range(2):
+        settle(
+            house,
+            bundles=bundles,
+            reports=(a_report("r3", person="spoilt"), a_report("r4", person="cy")),
+            acts=(note, msgspec.structs.replace(note, id="n2", by="ben")),
+            numbers=carried.numbers,
+            yielded=(Yielded(id="spoilt", holder="two"), Yielded(id=eve, holder="two")),
+        )
+    alarming = {one.person: one.reports for one in house.desk._alarming.values()}
+    assert alarming == {UNREADABLE: 3, "bob": 1, "cy": 1, "eve": 1}
+    assert {one.person for one in house.store.alarming()} == set(alarming)
+    assert [one.id for one in house.store.acts(eve)] == ["n2"]
+    assert not set(carried.numbers) & {n for one in house.store.bundles(9) for n in one.numbers}
+    assert [name for name, _ in house.outside.events].count("incident_not_taken") == 4
+    assert [kind for kind, _, over in house.outside.troubles if not over] == ["parked"] * 3

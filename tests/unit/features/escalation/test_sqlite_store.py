@@ -105,6 +105,54 @@ def test_a_copy_in_memory_holds_what_the_file_does_and_is_another(tmp_path: Path
     assert store.copied().marks() == {}  # what cannot be read is left out
 
 
+def test_a_file_that_is_read_alone_keeps_its_name_and_what_replaces_it_has_another(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path / NAME)
+    store.put(opened(a_report(), NOW))
+    name = store.node()
+    store.close()
+    read, renewed = SqliteStore(None), SqliteStore(None)
+    read.salvage(tmp_path / NAME, as_itself=True)
+    renewed.salvage(tmp_path / NAME)
+    assert read.node() == name
+    assert renewed.node() != name
+    assert read.incidents(9, all=True) == renewed.incidents(9, all=True) != []
+
+
+def test_what_is_lost_of_a_damaged_file_is_not_to_be_carried(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / NAME)
+    incident = opened(a_report(), NOW)
+    store.put(incident)
+    store.add(a_report(), incident.id)
+    store.add(a_report("r2"), incident.id)
+    store.add(a_report("r3"), "lost")
+    store.add_act(Act(id="a", incident=incident.id, does="note", by="ben", at=NOW))
+    store._db.execute("DELETE FROM reports WHERE id = 'r2'")
+    store._db.execute("DELETE FROM acts")
+    store.close()
+    made = SqliteStore(None)
+    made.salvage(tmp_path / NAME)
+    (bundle,) = made.bundles(9)
+    assert [one.id for one in bundle.reports] == ["r1"]
+    made.carried(bundle.numbers)
+    assert made.is_carried(incident.id)
+    assert made.uncarried() == 0
+
+
+def test_much_of_one_incident_does_not_hide_what_is_to_be_carried_of_others() -> None:
+    store = SqliteStore(None)
+    incident = opened(a_report("r9", person="bob"), NOW)
+    for number in range(3):
+        store.add(a_report(f"r{number}"), "unreadable")
+    store.put(incident)
+    store._db.execute(
+        "INSERT INTO incidents SELECT 'unreadable', person, drill, open, due, opened, x'c1'"
+        " FROM incidents"
+    )
+    assert [one.incident for one in store.bundles(2)] == [incident]
+
+
 def test_a_file_of_the_first_version_is_taken_on_and_all_of_it_is_to_be_carried(
     tmp_path: Path,
 ) -> None:
