@@ -91,7 +91,7 @@ def test_a_slot_that_stays_empty_is_served_by_a_sibling(node: Stage, probe: int)
     for _ in range(40):
         with node.client() as client:
             assert client.get(b"/").status == 200
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 3.0  # about 0.3 s, on a machine that is not busy
     assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
     for _ in range(40):
         with node.client() as client:

@@ -65,7 +65,7 @@ def test_whoever_is_being_started_does_not_outlive_the_supervisor(
     time.sleep(pause)
     group = os.getpgid(pid)
     os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: not _members(group), 2.5)
+    assert wait_until(lambda: not _members(group), 5.0)
 
 
 def _members(group: int) -> list[int]:

@@ -30,6 +30,8 @@ FIRST_BYTE: Final = 0.6
 LATEST: Final = 1.5
 """Seconds: the connect timeout of an answer, with what a busy machine adds."""
 PATIENCE: Final = {"connect": "300ms", "first_byte": "600ms", "idle": "600ms"}
+NO_RECORDS: Final = {"error_records": {"enabled": False}}
+"""They hold descriptors of their own, which are counted here."""
 LARGE: Final = 64 << 20
 """Bytes that no buffers on the way hold."""
 
@@ -58,7 +60,9 @@ def lost(tmp_path: Path) -> Iterator[Lost]:
             {"path": "/alone/{rest:path}", "service": "alone", "max_body": "100MiB", **to},
             {"path": "/pair/{rest:path}", "service": "pair", **to},
         ]
-        with stage(tmp_path, upstream=one, services=services, routes=routes) as running:
+        with stage(
+            tmp_path, upstream=one, services=services, routes=routes, **NO_RECORDS
+        ) as running:
             yield Lost(running, one, other)
 
 

@@ -83,7 +83,7 @@ def test_instances_come_drain_and_go_in_etcd_and_no_request_is_lost(tmp_path: Pa
         begun = time.monotonic()
         put(etcd, a)
         assert wait_until(lambda: answers(one) == "a", 5.0)
-        assert time.monotonic() - begun < 3.0  # about 0.05 s, on a machine that is not busy
+        assert time.monotonic() - begun < 6.0  # about 0.05 s, on a machine that is not busy
         with Crowd(one.gateway.port) as crowd:
             crowd.keep_alive(30)
             crowd.newcomers(20)

@@ -245,6 +245,7 @@ def test_no_publish_limit_keeps_a_person_at_risk_from_the_clinician(
     talk.say("the weather is nice")  # an ordinary one has had its share
     while "unshared" not in talk.statuses:
         talk.hear()
+    watching.wait("publication", channel=f"limited:{name}", data=said[-1])
     found = [data for _, data in watching.heard(f"limited:{name}", 2)]
     assert [one for one in found if isinstance(one, str)] == said
 
