@@ -179,7 +179,7 @@ def test_an_address_that_is_not_here_is_said_not_to_be(tmp_path: Path) -> None:
     done = _run(
         "run",
         "-c",
-        _written(tmp_path, _good(listen={"address": "192.0.2.1:8080", "plaintext": "a test"})),
+        _written(tmp_path, _good(listen=[{"address": "192.0.2.1:8080", "plaintext": "a test"}])),
     )
     assert (done.returncode, done.stdout) == (1, "")
     line = done.stderr.lower().splitlines()[-1]
