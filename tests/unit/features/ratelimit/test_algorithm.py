@@ -97,7 +97,8 @@ def test_whoever_comes_back_after_the_wait_is_let_in(gaps: list[float], burst: i
         now += gap
         wait = rate.wait(entry, 1, now)
         if wait:
-            assert rate.wait(entry, 1, now + 0.9 * wait) > 0.0
+            if 0.1 * wait > 2 * GRAIN:  # else it is as good as over
+                assert rate.wait(entry, 1, now + 0.9 * wait) > 0.0
             now += wait
         assert rate.wait(entry, 1, now) == 0.0
         rate.spend(entry, 1, now)
