@@ -9,17 +9,17 @@ from typing import Annotated, Final, Protocol, TypeAlias
 
 from fastapi import APIRouter, Header
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from tta_gateway.features.access import problems, public
 from tta_gateway.features.access.shown import GlassesShown, GlassShown, glass_shown
 from tta_gateway.features.access.store import Away, Glass
 from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.support.explanation import Explanation
 
 _MINUTE: Final = 60.0  # seconds
 _USUAL: Final = 30  # minutes
 _LONGEST: Final = 480
-_SHORTEST: Final = 10  # characters of a reason
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
 
 
@@ -55,16 +55,8 @@ class GlassBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     person: Annotated[str, Field(min_length=1, max_length=320)]
-    reason: Annotated[str, Field(max_length=1000)]
+    reason: Explanation
     minutes: Annotated[int, Field(ge=1, le=_LONGEST)] = _USUAL
-
-    @field_validator("reason")
-    @classmethod
-    def _says_something(cls, reason: str) -> str:
-        said = reason.strip()
-        if len(said) < _SHORTEST:
-            raise ValueError(f"must say why, in {_SHORTEST} characters or more")
-        return said
 
 
 def router(house: House) -> APIRouter:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Protocol, TypeAlias
 
 from fastapi import APIRouter, Header, HTTPException
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from tta_gateway.features.changes.algorithm import Over, State, Step
 from tta_gateway.features.changes.store import Away, Change, NotTheirs, Unknown
 from tta_gateway.kernel.two_person import Unfit
+from tta_gateway.support.explanation import Explanation
 
-_SHORTEST: Final = 10  # characters of a reason
 _AWAY: Final = "The database cannot be asked at the moment: see `/admin/v1/node`."
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
 Text: TypeAlias = Annotated[str, Field(max_length=1000)]
@@ -57,15 +57,7 @@ class Proposal(BaseModel):
 
     kind: str
     change: dict[str, object]
-    reason: Text
-
-    @field_validator("reason")
-    @classmethod
-    def _says_something(cls, reason: str) -> str:
-        said = reason.strip()
-        if len(said) < _SHORTEST:
-            raise ValueError(f"must say why, in {_SHORTEST} characters or more")
-        return said
+    reason: Explanation
 
 
 class Decision(BaseModel):

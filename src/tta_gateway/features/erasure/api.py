@@ -1,13 +1,14 @@
 """`/admin/v1/erasures`: the keys of people are erased, with a reason."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, Protocol, TypeAlias
+from typing import Annotated, Protocol, TypeAlias
 
 import msgspec
 from fastapi import APIRouter, Header
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-_SHORTEST: Final = 10  # characters of a reason
+from tta_gateway.support.explanation import Explanation
+
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
 
 
@@ -41,15 +42,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     person: Annotated[str, Field(min_length=3, max_length=640)]
-    reason: Annotated[str, Field(max_length=1000)]
-
-    @field_validator("reason")
-    @classmethod
-    def _says_something(cls, reason: str) -> str:
-        said = reason.strip()
-        if len(said) < _SHORTEST:
-            raise ValueError(f"must say why, in {_SHORTEST} characters or more")
-        return said
+    reason: Explanation
 
 
 class ErasureShown(BaseModel):

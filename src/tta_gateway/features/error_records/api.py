@@ -10,7 +10,9 @@ from typing import Annotated, Any, Protocol, TypeAlias
 
 from fastapi import APIRouter, Header, HTTPException, Query
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from tta_gateway.support.explanation import explained
 
 Answer: TypeAlias = dict[str, Any]
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
@@ -50,7 +52,7 @@ class Reason(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    reason: Annotated[str, Field(min_length=10, max_length=2000)]
+    reason: Annotated[str, Field(max_length=2000), AfterValidator(explained)]
 
 
 def router(archive: Archive) -> APIRouter:

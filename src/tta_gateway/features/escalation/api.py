@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
 from fastapi import APIRouter, Header, HTTPException, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from tta_gateway.support.explanation import explained
 
 Answer: TypeAlias = dict[str, Any]
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
@@ -78,7 +80,7 @@ class HandOver(_Body):
 class Reason(_Body):
     """Why somebody reads what a person has written; it is kept."""
 
-    reason: Annotated[str, Field(min_length=10, max_length=2000)]
+    reason: Annotated[str, Field(max_length=2000), AfterValidator(explained)]
 
 
 class NewDrill(_Body):

@@ -54,6 +54,7 @@ def test_records_are_listed_for_those_who_may() -> None:
 
 def test_a_record_is_read_with_a_reason() -> None:
     archive, reason = Archive(), {"reason": "ticket 4711: chat fails"}
+    assert told(archive, "POST", "/r1/read", {"reason": " " * 20}).status == 422
     assert told(archive, "POST", "/r1/read", reason).json == {"record": {"id": "r1"}}
     assert archive.asked == [("r1", "ada", reason["reason"])]
     assert told(archive, "POST", "/r2/read", reason).status == 404

@@ -106,6 +106,7 @@ def test_what_was_written_is_read_with_a_reason_that_is_kept(house: House) -> No
     assert house.questions[-1]["does"] == "read_evidence"
     assert house.questions[-1]["text"] == "to help her"
     assert house.asked("POST", "/i1/evidence", {"reason": "so"}).status == 422
+    assert house.asked("POST", "/i1/evidence", {"reason": " " * 20}).status == 422
     admin = house.asked(
         "POST", "/i1/evidence", {"reason": "to help her"}, authorization="administration"
     )
