@@ -149,7 +149,7 @@ system-bench: system-run
 # The gateway itself, its request path compiled: docs/decisions/0005-compiled.md.  What changes while
 # it is being compiled is newer than the stamp.
 .venv/.gateway: .venv/.test setup.py $(SOURCES) .venv/.sources
-	@echo "setup: compiling the request path, about a minute"
+	@echo "setup: compiling the request path, about four minutes"
 	@rm -rf build/lib*; touch $@.begun
 	@MYPY_CACHE_DIR=.mypy_cache/compiled \
 		$(PIP) install --no-build-isolation --no-deps --force-reinstall --root-user-action=ignore .

@@ -29,6 +29,7 @@ from tta_gateway.support.sql.away import Unavailable
 TICK: Final = 0.5  # seconds between two looks into the outbox
 RENEWED: Final = 1.0  # seconds between two renewals of the lease, where others may be there
 ALONE: Final = 30.0  # where there is nobody else
+OPENS: Final = 10.0  # seconds that a database may take to be opened, before that is a failure
 _QUIET: Final = 60.0  # seconds between two words that it fails
 _pack: Final = msgspec.msgpack.Encoder().encode
 _outgoing: Final = msgspec.msgpack.Decoder(Outgoing).decode
@@ -58,7 +59,7 @@ class Carrying:
         self._ask = ask
         self._travelling = travelling
         self._quiet = Quiet(_QUIET)
-        self._done = float("-inf")
+        self._done = self._opened = float("-inf")
         self._seen = 0
         self._moved: object = None
         """What was carried last, and came back: the same once more is no reason to hurry."""
@@ -78,8 +79,13 @@ class Carrying:
                 return False
             return await self._carry(self._shelf.store(), outgoing)
         except (Away, Unavailable, OSError) as error:
+            if isinstance(error, Unavailable) and self._is_being_opened():
+                return False
             self._complain("incidents_not_carried", type(error).__name__)
             return False
+
+    def _is_being_opened(self) -> bool:
+        return self._outside.monotonic() - self._opened < OPENS
 
     async def _asked(self) -> Outgoing:
         told = await self._ask({"do": "outbox", "whole": not self._seen and self._shelf.is_open})
@@ -95,6 +101,10 @@ class Carrying:
             if not outgoing.bundles:
                 return False
             self._shelf.open()
+            if (
+                self._opened < 0.0
+            ):  # it stays shut until it is open: that is asked for again and again
+                self._opened = self._outside.monotonic()
         pause = RENEWED if self._outside.is_shared() else ALONE
         return bool(outgoing.bundles) or self._outside.monotonic() - self._done >= pause
 

@@ -21,7 +21,7 @@ from tta_gateway.features.escalation.bound import (
     Yielded,
 )
 from tta_gateway.features.escalation.register import Away, Heard, Whole
-from tta_gateway.node.carrying import ALONE, RENEWED, Carrying, Outside
+from tta_gateway.node.carrying import ALONE, OPENS, RENEWED, Carrying, Outside
 from tta_gateway.support.sql.away import Unavailable
 
 
@@ -174,6 +174,9 @@ def test_a_database_is_opened_with_the_first_incident() -> None:
     house.guard.bundles = [a_bundle()]
     assert not house.look()
     assert house.opened == 1
+    assert house.events == []  # that takes a while
+    house.now += OPENS
+    assert not house.look()
     assert [name for name, _ in house.events] == ["incidents_not_carried"]
 
 
