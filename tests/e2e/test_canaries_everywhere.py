@@ -34,8 +34,8 @@ from tests.helpers.listening import Listening, send
 from tests.helpers.postgres_server import PostgresServer
 from tests.helpers.scripted_upstream import Call
 from tests.helpers.slow import wait_until
-from tta_gateway.node.assemble_control import endpoints, public_endpoints
 from tta_gateway.node.embedded_server import FOLDER
+from tta_gateway.node.routers import endpoints, public_endpoints
 
 __all__ = ["postgres"]
 pytestmark = pytest.mark.e2e

@@ -29,7 +29,7 @@ from tests.helpers.platform_table import (
     filled,
 )
 from tests.helpers.slow import wait_until
-from tta_gateway.node.assemble_control import endpoints
+from tta_gateway.node.routers import endpoints
 from tta_gateway.settings.load import load
 from tta_gateway.settings.public import forwarded, own_routes
 from tta_gateway.settings.tree import Settings

@@ -4,80 +4,41 @@ import asyncio
 import os
 import random
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
-from fastapi import APIRouter, Depends, FastAPI
-from fastapi.routing import APIRoute
+from fastapi import Depends, FastAPI
 
-from tta_gateway.features.access import admin_api as access_admin
-from tta_gateway.features.access import api as access
 from tta_gateway.features.access.store import Away as CareAway
 from tta_gateway.features.access.store import CareStore
-from tta_gateway.features.alerts import api as alerts
-from tta_gateway.features.changes import api as changes
-from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
-from tta_gateway.features.erasure import api as erasure
-from tta_gateway.features.error_records import api as error_records
-from tta_gateway.features.escalation import api as escalation
-from tta_gateway.features.identity import (
-    accounts_admin_api,
-    accounts_api,
-    api_keys_admin,
-    issuers_api,
-    oauth_admin_api,
-    oauth_api,
-    oauth_login_api,
-    status_api,
-    ticket_api,
-)
-from tta_gateway.features.identity import admin_api as identity_admin
-from tta_gateway.features.identity import api as identity
-from tta_gateway.features.identity import delegated_api as delegated
-from tta_gateway.features.identity import external_api as external
-from tta_gateway.features.identity import factors_admin_api as factors_admin
-from tta_gateway.features.identity import factors_api as factors
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.hashing import at_once
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
-from tta_gateway.features.metrics import api as metrics
-from tta_gateway.features.metrics.exposition import Exposition
-from tta_gateway.features.nodes import api as nodes
-from tta_gateway.features.nodes.service import Attendance
-from tta_gateway.features.openapi import api as openapi
 from tta_gateway.features.openapi.document import document as openapi_document
 from tta_gateway.features.problem.bound import ProblemBound
-from tta_gateway.features.ratelimit import api as ratelimit
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.ratelimit.service import Limits
 from tta_gateway.features.ratelimit.valkey_store import ValkeyStore
-from tta_gateway.features.realtime import admin_api as realtime_admin
-from tta_gateway.features.realtime import api as realtime
 from tta_gateway.features.realtime.server_api import ServerApi
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
-from tta_gateway.features.registration import api as registration
-from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.features.safety.judging import Judging as SafetyJudging
-from tta_gateway.features.shield import api as shield
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite, Service
 from tta_gateway.kernel.standing import RefusedInstance, section
 from tta_gateway.node import (
-    admin_api,
     admin_token,
     caring,
     changing,
     defending,
     living,
     registering,
-    services_api,
 )
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
@@ -115,6 +76,14 @@ from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.reach import Reach
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
+from tta_gateway.node.routers import (
+    Administered,
+    counted_router,
+    guarded_routers,
+    internal_routers,
+    personal_routers,
+    public_routers,
+)
 from tta_gateway.node.scanning import the_detector
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
@@ -364,31 +333,38 @@ class Control:
         read = Depends(admin_token.known(token, unless=lambda: self.snapshot.open_metrics))
         made = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         wording(made, self._admin_failed)
-        made.include_router(metrics.router(Exposition(self.segments)), dependencies=[read])
-        for one in (
-            admin_api.router(state, self._store_complaints),
-            services_api.router(self.services, self.segments, clock.wall, self.times.lately),
-            discovery.router(self.discovery.states, self.claiming, self.services.refused),
-            alerts.router(self.alerting.told),
-            identity_admin.router(self.issuance),
-            api_keys_admin.router(self.issuance),
-            factors_admin.router(self.issuance),
-            accounts_admin_api.router(self.issuance),
-            issuers_api.router(self.published.states, self.published.seconds_until),
-            oauth_admin_api.router(self.issuance),
-            access_admin.router(self.caring),
-            nodes.router(self.attending.attendance),
-            shield.router(self.defending),
-            ratelimit.router(self.limits, log=self.log.event, monotonic=clock.monotonic),
-            realtime_admin.router(self.letters),
-        ):
+        made.include_router(counted_router(self.segments), dependencies=[read])
+        administered = self._administered(state, clock)
+        for one in guarded_routers(administered):
             made.include_router(one, dependencies=[known])
-        made.include_router(changes.router(self.changing))
-        made.include_router(erasure.router(self.erasing))
-        made.include_router(escalation.router(self.incidents))
-        archive = ErrorReading(self.incidents, self.log, clock, snapshot=lambda: self.snapshot)
-        made.include_router(error_records.router(archive))
+        for one in personal_routers(administered):
+            made.include_router(one)
         return made
+
+    def _administered(self, state: Path, clock: Clock) -> Administered:
+        return Administered(
+            state=state,
+            complaints=self._store_complaints,
+            segments=self.segments,
+            log=self.log.event,
+            clock=clock,
+            services=self.services,
+            times=self.times,
+            discovery=self.discovery,
+            claiming=self.claiming,
+            alerting=self.alerting,
+            issuance=self.issuance,
+            published=self.published,
+            caring=self.caring,
+            attendance=self.attending.attendance,
+            defending=self.defending,
+            limits=self.limits,
+            letters=self.letters,
+            changing=self.changing,
+            erasing=self.erasing,
+            incidents=self.incidents,
+            archive=ErrorReading(self.incidents, self.log, clock, snapshot=lambda: self.snapshot),
+        )
 
     def _changing(self, clock: Clock) -> Changing:
         return Changing(
@@ -607,89 +583,3 @@ class Control:
         """Report the death of a task."""
         kind = type(error).__name__
         self.log.event("task_died", task=name, error=kind, where=places(error))
-
-
-def public_routers(
-    document: Callable[[], dict[str, object]],
-    issuance: Issuance,
-    caring: access.House,
-    providers: LoginProviders,
-    channels: ServerApi,
-) -> tuple[APIRouter, ...]:
-    """Return what is served to clients: a line for each feature that has any of it.
-
-    Which routes lead there, the feature's `public.py` says, and settings/public.py.
-    """
-    return (
-        openapi.router(document),
-        identity.router(issuance),
-        delegated.router(issuance),
-        accounts_api.router(issuance),
-        status_api.router(issuance),
-        ticket_api.router(issuance),
-        external.router(providers),
-        oauth_login_api.router(issuance),
-        oauth_api.router(issuance),
-        factors.router(issuance),
-        access.router(caring),
-        realtime.router(channels),
-    )
-
-
-def internal_routers(made: Registrations, endpoint_of: EndpointOf) -> tuple[APIRouter, ...]:
-    """Return what is served to services, on internal listeners."""
-    return (registration.router(made, endpoint_of=endpoint_of, now=SystemClock().wall),)
-
-
-def internal_endpoints() -> list[tuple[str, str, str]]:
-    """Return method, path and first sentence of everything that is served to services."""
-    nobody = cast("Registrations", None)  # nothing is asked of them
-    return _told(internal_routers(nobody, cast("EndpointOf", None)))
-
-
-def public_endpoints() -> list[tuple[str, str, str]]:
-    """Return method, path and first sentence of everything that is served to clients."""
-    providers = cast("LoginProviders", None)
-    channels = cast("ServerApi", None)
-    issuance, caring = cast("Issuance", None), cast("Caring", None)
-    return _told(public_routers(dict, issuance, caring, providers, channels))
-
-
-def endpoints() -> list[tuple[str, str, str]]:
-    """Return method, path and first sentence of everything that the administration serves."""
-    services = Services(cast("Findings", None), Bus(), wall=lambda: 0.0)
-    routers = (
-        metrics.router(Exposition(list)),
-        admin_api.router(Path(), dict),
-        services_api.router(services, list, lambda: 0.0, lambda _: {}),
-        discovery.router(tuple, cast("Claiming", None), services.refused),
-        alerts.router(dict),
-        identity_admin.router(cast("Issuance", None)),
-        api_keys_admin.router(cast("Issuance", None)),
-        factors_admin.router(cast("Issuance", None)),
-        accounts_admin_api.router(cast("Issuance", None)),
-        issuers_api.router(tuple, lambda _: 0.0),
-        oauth_admin_api.router(cast("Issuance", None)),
-        access_admin.router(cast("Caring", None)),
-        nodes.router(cast("Attendance", None)),
-        shield.router(cast("Defending", None)),
-        ratelimit.router(
-            cast("Limits", None), log=cast("ratelimit.Events", None), monotonic=lambda: 0.0
-        ),
-        realtime_admin.router(cast("ValkeyInbox", None)),
-        changes.router(cast("Changing", None)),
-        erasure.router(cast("Erasing", None)),
-        escalation.router(cast("Incidents", None)),
-        error_records.router(cast("ErrorReading", None)),
-    )
-    return _told(routers)
-
-
-def _told(routers: Iterable[APIRouter]) -> list[tuple[str, str, str]]:
-    return [
-        (method, route.path, (route.description or "").partition("\n")[0])
-        for router in routers
-        for route in router.routes
-        if isinstance(route, APIRoute)
-        for method in sorted(route.methods or ())
-    ]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from tta_gateway import features
 from tta_gateway.edge.sweeper import LAG
 from tta_gateway.kernel.problem import SPINE, Problem
-from tta_gateway.node.assemble_control import endpoints, internal_endpoints, public_endpoints
+from tta_gateway.node.routers import endpoints, internal_endpoints, public_endpoints
 from tta_gateway.node.valkeys import CONNECTED
 from tta_gateway.order import ORDER
 from tta_gateway.settings.public import OFF, PUBLIC

@@ -21,16 +21,11 @@ from tta_gateway.kernel.events import EndpointChanged, EndpointSeen
 from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared, Registered
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, section
-from tta_gateway.node.assemble_control import (
-    Control,
-    endpoints,
-    internal_endpoints,
-    public_endpoints,
-)
+from tta_gateway.node.assemble_control import Control
 from tta_gateway.node.child import Child, hear
 from tta_gateway.node.segments import Segments
 from tta_gateway.settings.compile import compile_snapshot
-from tta_gateway.settings.public import INTERNAL, PUBLIC
+from tta_gateway.settings.public import INTERNAL
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import Live, decode_live, parted, revived
 from tta_gateway.support.metrics import Metric, Registry
@@ -160,22 +155,6 @@ def test_a_configuration_names_the_sinks(house: House) -> None:
     asyncio.run(house.control.apply(parted(named)))
     (sink,) = house.asked("/admin/v1/alerts", token=house.token).json["sinks"]
     assert sink == {"sink": "http://127.0.0.1:1", "waiting": 0, "failing": None}
-
-
-def test_what_is_declared_is_what_is_served() -> None:
-    """A feature has one line in settings/public.py and one in assemble_control.py."""
-    declared = [(one.methods[0], one.path) for _, routes in PUBLIC.values() for one in routes]
-    served = [(method, path) for method, path, _ in public_endpoints()]
-    assert sorted(declared) == sorted(served)
-    assert all(sentence.endswith(".") for _, _, sentence in public_endpoints())
-
-
-def test_so_it_is_with_what_is_for_services() -> None:
-    declared = [(one.methods[0], one.path) for _, routes in INTERNAL.values() for one in routes]
-    served = [(method, path) for method, path, _ in internal_endpoints()]
-    assert sorted(declared) == sorted(served)
-    assert all(sentence.endswith(".") for _, _, sentence in internal_endpoints())
-    assert all(one.internal for _, routes in INTERNAL.values() for one in routes)
 
 
 def test_a_route_to_what_is_for_services_is_not_described(house: House) -> None:
@@ -400,13 +379,6 @@ def test_of_one_that_comes_and_goes_is_told_once_in_a_minute(house: House) -> No
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         House(tmp_path / "nowhere")
-
-
-def test_everything_that_is_served_is_told_with_what_it_does() -> None:
-    told = endpoints()
-    assert ("POST", "/admin/v1/workers/restart") in [(method, path) for method, path, _ in told]
-    assert ("GET", "/metrics") in [(method, path) for method, path, _ in told]
-    assert all(sentence.endswith(".") for _, _, sentence in told)
 
 
 # What a control before this one has found out
