@@ -17,7 +17,15 @@ from setuptools import Extension, setup
 SOURCE: Final = Path("src/tta_gateway")
 STOREYS: Final = ("kernel", "wire", "routing", "pipeline", "upstream", "edge", "support")
 RIBS: Final = (
-    *("policy.py", "algorithm.py", "adaptive.py", "pressure.py", "rooms.py", "session.py"),
+    *(
+        "policy.py",
+        "algorithm.py",
+        "adaptive.py",
+        "pressure.py",
+        "rooms.py",
+        "session.py",
+        "typical.py",
+    ),
     *("mix.py", "backlog.py", "channel.py", "codec.py", "fanout.py", "fossil.py"),
     *("json_codec.py", "kinds.py", "protobuf_codec.py", "protobuf_wire.py"),
     *("book.py", "floor.py", "source.py", "ward.py"),

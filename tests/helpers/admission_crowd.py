@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests.helpers.admission_simulation import TICK
-from tta_gateway.features.admission.adaptive import Adaptive, Timing
+from tta_gateway.features.admission.adaptive import Adaptive
 from tta_gateway.features.admission.algorithm import LET_IN, Room, Waiting
 from tta_gateway.features.admission.bound import AdmissionBound
+from tta_gateway.features.admission.typical import Timing
 from tta_gateway.kernel.traffic import THERAPEUTIC
 
 ALL_ALIKE: Final = {THERAPEUTIC: 1.0}

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tta_gateway.features.admission.adaptive import Adaptive, Timing
+from tta_gateway.features.admission.adaptive import Adaptive
 from tta_gateway.features.admission.algorithm import LET_IN, Room, Waiting
 from tta_gateway.features.admission.bound import AdmissionBound
+from tta_gateway.features.admission.typical import Timing
 
 MIX: Final = {0: 0.01, 1: 0.12, 2: 0.47, 3: 0.40}
 TICK: Final = 0.2

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from tta_gateway.features.admission.adaptive import Adaptive, Timing
+from tta_gateway.features.admission.adaptive import Adaptive
 from tta_gateway.features.admission.algorithm import Room, Waiting
 from tta_gateway.features.admission.bound import AdmissionBound
 from tta_gateway.features.admission.metrics import ADMISSIONS, LIMIT, PRESSURE, TAKEN, WAITING
 from tta_gateway.features.admission.pressure import Pressure
 from tta_gateway.features.admission.session import Sessions
+from tta_gateway.features.admission.typical import Timing
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, answer_of
 from tta_gateway.kernel.policy import Answer

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.helpers.admission_simulation import Simulation
-from tta_gateway.features.admission.adaptive import Adaptive, Timing
+from tta_gateway.features.admission.adaptive import Adaptive
+from tta_gateway.features.admission.typical import Timing
 from tta_gateway.kernel.traffic import BACKGROUND, CRISIS, STANDARD, THERAPEUTIC
 
 TAKES = 0.05
