@@ -25,6 +25,7 @@ from tta_gateway.kernel.problem import (
 from tta_gateway.kernel.route import Route
 from tta_gateway.upstream import outgoing, own, port, service
 from tta_gateway.upstream.balance import Chance
+from tta_gateway.upstream.held_answer import HeldAnswer, end_preview
 from tta_gateway.upstream.outlier import is_failure
 from tta_gateway.upstream.pool import Decision, Pool
 from tta_gateway.upstream.redirect import WITH_LOCATION, publish_location
@@ -88,10 +89,11 @@ class Attempts:
             pool = upstream.choose(tried, self._chance, safe=safe)
         if pool is None:
             upstream.active -= 1
+            breakers, now = upstream.breakers, self.clock()
             if failed and exchange.ticket:
-                self._count_failed(exchange, route, upstream)
+                breakers.record(exchange, route.name, failed=True, elapsed=-1.0, now=now)
             else:
-                self.release(exchange, route, upstream)
+                breakers.release(exchange, route.name, now=now)
             answer = answer_of(UPSTREAM_UNAVAILABLE, upstream.why_nobody)
             self._unserved(exchange, route, upstream, answer)
             return
@@ -100,23 +102,6 @@ class Attempts:
         if exchange.key:
             exchange.key = upstream.marked(exchange.key, pool)
         Attempt(self, exchange, route, upstream, pool, tried).start()
-
-    def _count_failed(self, exchange: Exchange, route: Route, upstream: Upstream) -> None:
-        breaker = upstream.breakers.by_route.get(route.name)
-        if breaker is not None:  # else it has been forgotten meanwhile
-            breaker.record(exchange.ticket, failed=True, elapsed=-1.0, now=self.clock())
-        exchange.ticket = 0
-
-    def release(
-        self, exchange: Exchange, route: Route, upstream: Upstream, *, elapsed: float = -1.0
-    ) -> None:
-        """Give back the ticket of an exchange that tells nothing of its service."""
-        ticket = exchange.ticket
-        if ticket:
-            exchange.ticket = 0
-            breaker = upstream.breakers.by_route.get(route.name)
-            if breaker is not None:  # else it has been forgotten meanwhile
-                breaker.release(ticket, elapsed=elapsed, now=self.clock())
 
 
 def give_back(pool: EndpointPool, connection: Connection) -> None:
@@ -149,10 +134,10 @@ class Attempt:
         "_begun",
         "_behind",
         "_connection",
+        "_held",
         "_method",
         "_over",
         "_paused",
-        "_pending",
         "_reached",
         "_reused",
         "_sent_at",
@@ -193,7 +178,7 @@ class Attempt:
         self._status = 0  # the service's own, whatever a policy makes of it
         self._over = False
         self._paused = self._behind = False
-        self._pending: list[bytes | Fields] | None = None
+        self._held: HeldAnswer | None = None  # while a policy holds its head
         exchange.attempt = self
         pool.in_flight += 1
         if tried:
@@ -215,7 +200,7 @@ class Attempt:
             pool.waiting.append(self)
         else:
             self._settle()
-            self.attempts.release(self.exchange, self.route, self.upstream)
+            self._release_ticket()
             detail = f"`{self.upstream.service.name}` has as much as it may have in flight."
             self.attempts.runner.respond(self.exchange, answer_of(UPSTREAM_BUSY, detail))
 
@@ -344,7 +329,10 @@ class Attempt:
         if status >= _BROKEN or exchange.trail is not None:
             self._remember("answered", now)
         if exchange.ticket:
-            self._count(now, failed=is_failure(status), elapsed=elapsed)
+            failed = is_failure(status)
+            self.upstream.breakers.record(
+                exchange, self.route.name, failed=failed, elapsed=elapsed, now=now
+            )
 
     def _remember(self, outcome: str, now: float) -> None:
         """Have the exchange tell of this try: of one that went well alone nothing is kept."""
@@ -355,18 +343,10 @@ class Attempt:
             tried = (self.pool.name, outcome, self._status, now - exchange.started)
             exchange.trail.append(tried)
 
-    def _count(self, now: float, *, failed: bool, elapsed: float) -> None:
-        """Have the route's breaker count the exchange, once."""
-        exchange = self.exchange
-        breaker = self.upstream.breakers.by_route.get(self.route.name)
-        if breaker is not None:
-            breaker.record(exchange.ticket, failed=failed, elapsed=elapsed, now=now)
-        exchange.ticket = 0
-
     def _hold(self) -> None:
         """Keep what comes of the answer until its head has left: a policy is waiting."""
         assert self._connection is not None  # the answer came on it
-        self._pending = []
+        self._held = HeldAnswer()
         if self.exchange.preview is None:
             self._connection.pause_reading()
 
@@ -386,34 +366,20 @@ class Attempt:
 
     def data(self, data: bytes) -> None:
         """Take a part of the answer's body."""
-        if self._pending is not None:
-            self._pending.append(data)
-            self._show(data)
+        if self._held is not None:
+            if not self._held.take(data, self.exchange) and self._connection is not None:
+                self._connection.pause_reading()
             return
         self.exchange.sent += len(data)
         self.exchange.sink.send_data(data)
-
-    def _show(self, data: bytes) -> None:
-        """Let the policy that holds the head see a part of the body; wait when it has enough."""
-        preview = self.exchange.preview
-        if preview is not None and not preview.take(data):
-            self.exchange.preview = None
-            if self._connection is not None:
-                self._connection.pause_reading()
-
-    def _show_end(self) -> None:
-        preview, self.exchange.preview = self.exchange.preview, None
-        if preview is not None:
-            preview.end()
 
     def ended(self, trailers: Fields = NO_FIELDS, *, reusable: bool) -> None:
         """Take the end of the answer, and let the connection serve others if it can."""
         if self._over:
             return  # whoever took the last part of it has given up
         self._let_go(reusable=reusable)
-        if self._pending is not None:
-            self._pending.append(trailers)
-            self._show_end()
+        if self._held is not None:
+            self._held.end(trailers, self.exchange)
             return
         self.exchange.sink.send_end(trailers)
 
@@ -466,9 +432,12 @@ class Attempt:
             return
         self.upstream.active -= 1
         if not its_fault:
-            self.attempts.release(exchange, self.route, self.upstream)
+            self._release_ticket()
         elif exchange.ticket:
-            self._count(self.attempts.clock(), failed=True, elapsed=-1.0)
+            now = self.attempts.clock()
+            self.upstream.breakers.record(
+                exchange, self.route.name, failed=True, elapsed=-1.0, now=now
+            )
         error = own.told(
             error, self.upstream.service.name, method=self._method, reached=self._reached
         )
@@ -483,13 +452,13 @@ class Attempt:
         """
         exchange = self.exchange
         exchange.error = error
-        if self._pending is None:
-            self._show_end()
+        if self._held is None:
+            end_preview(exchange)
             exchange.sink.abort()
             return
-        self._pending = None
+        self._held = None
         exchange.response = answer_of(error.problem, error.detail)
-        self._show_end()
+        end_preview(exchange)
 
     def _repeatable(self, error: GatewayError) -> bool:
         exchange = self.exchange
@@ -497,7 +466,7 @@ class Attempt:
             return False
         if exchange.deadline <= self.attempts.clock():
             return False
-        if exchange.ticket and not self._goes_on():
+        if not self.upstream.breakers.goes_on(exchange, self.route.name):
             return False
         if not may_repeat(self._method, reached=self._reached, body_held=self._is_held(error)):
             return False
@@ -506,11 +475,6 @@ class Attempt:
         return exchange.tries < self.route.tries and self.upstream.may_repeat(
             self._tried | {self.pool.name}, reached=self._reached
         )
-
-    def _goes_on(self) -> bool:
-        """Tell whether the route's breaker is as it was when it let the exchange through."""
-        breaker = self.upstream.breakers.by_route.get(self.route.name)
-        return breaker is None or breaker.goes_on(self.exchange.ticket)
 
     def _is_held(self, error: GatewayError) -> bool:
         """Tell whether all of the body is here, or all that a dead connection has been given."""
@@ -550,6 +514,11 @@ class Attempt:
         else:
             self.start()
 
+    def _release_ticket(self, elapsed: float = -1.0) -> None:
+        """Have the route's breaker take back the ticket: this tells nothing of the service."""
+        now = self.attempts.clock()
+        self.upstream.breakers.release(self.exchange, self.route.name, elapsed=elapsed, now=now)
+
     def _settle(self, *, keep_active: bool = False) -> None:
         """Count this try as over."""
         self._over = True
@@ -563,16 +532,15 @@ class Attempt:
 
     def cancel(self) -> None:
         """Give up: the client has gone, or has another answer."""
-        self._pending = None
-        self._show_end()
+        self._held = None
+        end_preview(self.exchange)
         if self._over:
             return
         if self.exchange.upload is not None:
             self.exchange.upload.detach()
         self._settle()
-        if self.exchange.ticket:
-            elapsed = self.attempts.clock() - self._sent_at if self._reached else -1.0
-            self.attempts.release(self.exchange, self.route, self.upstream, elapsed=elapsed)
+        elapsed = self.attempts.clock() - self._sent_at if self._reached else -1.0
+        self._release_ticket(elapsed)
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -587,14 +555,14 @@ class Attempt:
 
     def resume_answer(self) -> None:
         """Go on: the client keeps up again, or the head has left at last."""
-        if self._pending is None or self.exchange.suspended:
+        if self._held is None or self.exchange.suspended:
             self._paused = False
         if self.exchange.suspended:
             return
         if self._connection is not None and not self._paused and not self._behind:
             self._connection.resume_reading()
-        if self._pending is not None:
-            self._release(self._pending)
+        if self._held is not None:
+            self._release(self._held)
 
     def fall_behind(self) -> None:
         """Stop reading the answer: a policy that takes its body first cannot keep up."""
@@ -608,21 +576,13 @@ class Attempt:
         if self._connection is not None and not self._paused:
             self._connection.resume_reading()
 
-    def _release(self, pending: list[bytes | Fields]) -> None:
+    def _release(self, held: HeldAnswer) -> None:
         """Pass on what has come behind a head that has just left."""
-        self._pending = None
+        self._held = None
         response = self.exchange.response
         assert response is not None  # its head has left
         client = self._tunnel() if response.status == 101 else None
-        for piece in pending:
-            if client is not None:
-                assert isinstance(piece, bytes)  # a tunnel has no trailers
-                client.write(piece)
-            elif isinstance(piece, bytes):
-                self.exchange.sent += len(piece)
-                self.exchange.sink.send_data(piece)
-            else:
-                self.exchange.sink.send_end(piece)
+        held.pass_on(self.exchange, client)
 
     # What the upload asks
 

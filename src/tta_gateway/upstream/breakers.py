@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterator, Mapping
 
+from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.route import Breaker as Settings
 from tta_gateway.kernel.route import Fallback, Route
 from tta_gateway.upstream.breaker import Breaker, Change
@@ -53,6 +54,31 @@ class Breakers:
             else:
                 breaker.adopt(settings, patience=route.timeouts.total + _GRACE)
         return breaker
+
+    # Exchanges that have been let through; a breaker may have been forgotten meanwhile
+
+    def record(
+        self, exchange: Exchange, route: str, *, failed: bool, elapsed: float, now: float
+    ) -> None:
+        """Count how an exchange has ended, once; `elapsed` below 0: its time tells nothing."""
+        breaker = self.by_route.get(route)
+        if breaker is not None:
+            breaker.record(exchange.ticket, failed=failed, elapsed=elapsed, now=now)
+        exchange.ticket = 0
+
+    def release(self, exchange: Exchange, route: str, *, now: float, elapsed: float = -1.0) -> None:
+        """Take back the ticket, if it has one, of an exchange that tells nothing of its service."""
+        ticket, exchange.ticket = exchange.ticket, 0
+        breaker = self.by_route.get(route)
+        if ticket and breaker is not None:
+            breaker.release(ticket, elapsed=elapsed, now=now)
+
+    def goes_on(self, exchange: Exchange, route: str) -> bool:
+        """Tell whether the breaker is as it was when it let the exchange through, if it did."""
+        breaker = self.by_route.get(route)
+        return not exchange.ticket or breaker is None or breaker.goes_on(exchange.ticket)
+
+    # What is told
 
     def refused(self, route: str) -> None:
         """Count a request that a breaker has refused."""

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from tests.helpers.builders import a_route
+from tests.helpers.builders import a_route, an_exchange
+from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.route import Breaker as Settings
 from tta_gateway.kernel.route import Fallback, Part, Respond, Route
 from tta_gateway.upstream.breaker import Breaker, State
@@ -121,3 +122,47 @@ def test_time_moves_them_although_nobody_asks() -> None:
     news = breakers.tick(NOW + 10.0)
     assert news is not None
     assert [one.state for one in news.changes] == ["half_open"]
+
+
+# Exchanges that have been let through
+
+
+def let_through(breakers: Breakers, route: Route) -> Exchange:
+    exchange = an_exchange()
+    exchange.ticket = breakers.of(route, NOW).ticket
+    return exchange
+
+
+def test_an_exchange_counts_once_however_it_has_ended() -> None:
+    breakers, route = Breakers(), a_route_that_breaks(failures=2)
+    exchange = let_through(breakers, route)
+    breakers.record(exchange, route.name, failed=True, elapsed=0.1, now=NOW)
+    assert (exchange.ticket, breakers.of(route, NOW).window.failed) == (0, 1)
+    breakers.release(exchange, route.name, now=NOW)
+    assert breakers.of(route, NOW).window.failed == 1
+
+
+def test_an_exchange_of_which_nothing_is_told_gives_its_ticket_back() -> None:
+    breakers, route = Breakers(), a_route_that_breaks()
+    exchange = let_through(breakers, route)
+    breakers.release(exchange, route.name, elapsed=0.1, now=NOW)
+    assert (exchange.ticket, breakers.of(route, NOW).is_closed) == (0, True)
+
+
+def test_an_exchange_goes_on_while_its_breaker_is_as_it_was() -> None:
+    breakers, route = Breakers(), a_route_that_breaks()
+    exchange = let_through(breakers, route)
+    assert breakers.goes_on(exchange, route.name)
+    trip(breakers.of(route, NOW))
+    assert not breakers.goes_on(exchange, route.name)
+    assert breakers.goes_on(an_exchange(), route.name)  # it was let through by none
+
+
+def test_a_breaker_that_is_forgotten_meanwhile_holds_nobody_up() -> None:
+    breakers, route = Breakers(), a_route_that_breaks()
+    exchange, other = let_through(breakers, route), let_through(breakers, route)
+    breakers.retain(())
+    assert breakers.goes_on(exchange, route.name)
+    breakers.record(exchange, route.name, failed=True, elapsed=0.1, now=NOW)
+    breakers.release(other, route.name, now=NOW)
+    assert (exchange.ticket, other.ticket, breakers.by_route) == (0, 0, {})
