@@ -11,14 +11,13 @@ import struct
 from dataclasses import replace
 from typing import Final, cast
 
+from tta_gateway.edge.body_pace import LEAST_RATE, BodyPace
 from tta_gateway.edge.entrance import Entrance, network_of
-from tta_gateway.edge.inspected import Inspected
 from tta_gateway.edge.legs import Ending, Legs, agreed_on, ending
-from tta_gateway.edge.own_socket import OwnSocket
 from tta_gateway.edge.own_stream import OwnStream
+from tta_gateway.edge.splice import Splice, spliced
 from tta_gateway.edge.sweeper import NEVER
 from tta_gateway.edge.uptake import taken_through
-from tta_gateway.edge.web_socket import WebSocket
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
@@ -41,36 +40,30 @@ _OTHER_HALF: Final = 1.0  # seconds for an idle client to end its half, when our
 _SWITCHED: Final = 101
 _ABORT: Final = struct.pack("ii", 1, 0)
 _LARGE: Final = 16 * 1024
-_LEAST_RATE: Final = 500.0
-"""Bytes a second, on average: slower bodies, and slower readers, would hold connections."""
 
 
 class ClientConnection:
     """One client: an `asyncio.Protocol` by its methods alone, so that it can be compiled."""
 
     __slots__ = (
-        "_body_since",
         "_codec",
-        "_ended",
         "_entrance",
-        "_eof_sent",
         "_exchange",
         "_group",
         "_legs",
         "_lingering",
         "_out",
+        "_pace",
         "_parting",
-        "_paused_at",
         "_peer",
         "_reading",
         "_reading_on",
+        "_splice",
         "_taken",
         "_taken_at",
         "_timeouts",
         "_transport",
-        "_tunnel",
         "_watched",
-        "_web_socket",
         "_writable",
         "deadline",
         "named",
@@ -89,8 +82,7 @@ class ClientConnection:
         self._transport: asyncio.Transport = _NO_TRANSPORT
         self._peer = _NOBODY
         self._group = ""  # what it counts as
-        self._tunnel: Tunnel | None = None
-        self._web_socket: WebSocket | Inspected | OwnSocket | None = None
+        self._splice: Splice | None = None  # what it is a tunnel to
         self._legs: Legs | None = None  # what is agreed on with its two sides
         self._parting = False  # a Close of ours has gone out: the client's is awaited
         self._out: list[bytes] = []
@@ -98,8 +90,6 @@ class ClientConnection:
         self._reading_on = False
         self._writable = True
         self._lingering = False
-        self._ended = False
-        self._eof_sent = False
         self._taken = 0  # of what was sent, when its deadline was set
         self._taken_at = 0.0
         self._watched = -1  # the descriptor, while nobody reads it and its peer may go
@@ -109,8 +99,7 @@ class ClientConnection:
         self.refusal: Problem | None = None  # what it hears, whatever it asks
         self.shown: Shown | None = None  # its certificates, where services are asked for them
         # For this request
-        self._body_since = 0.0
-        self._paused_at = 0.0
+        self._pace: BodyPace | None = None
         self._exchange: Exchange | None = None
 
     # What the socket tells
@@ -151,8 +140,8 @@ class ClientConnection:
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of requests, or of a tunnel."""
-        if self._tunnel is not None:
-            self._pass_on(self._tunnel, data)
+        if self._splice is not None:
+            self._pass_on(self._splice, data)
             return
         if self._lingering:
             return
@@ -170,7 +159,7 @@ class ClientConnection:
 
     def eof_received(self) -> bool:
         """Take the client's end: in a tunnel half of it, else the client has gone."""
-        if self._tunnel is None:
+        if self._splice is None:
             if self._exchange is not None:
                 self._cut()  # half an answer that ends with the connection would look whole
                 return False
@@ -178,9 +167,7 @@ class ClientConnection:
                 return False  # a TLS transport ends with its client's half: nothing can wait
             self._entrance.guests.departures.see_out(self)
             return True
-        self._ended = True
-        self._tunnel.write_eof()
-        return not self._eof_sent
+        return self._splice.client_ended()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Give up what was under way."""
@@ -189,16 +176,12 @@ class ClientConnection:
         self._unwatch()
         entrance.guests.leave(self, self._group)
         self._out.clear()
-        tunnel, self._tunnel = self._tunnel, None
-        in_order = self._ended and self._eof_sent
-        web_socket, self._web_socket = self._web_socket, None  # no cycle is left for the collector
-        if web_socket is not None:
-            web_socket.client_gone(in_order=in_order)
-        elif tunnel is not None and not in_order:
-            tunnel.abort()  # else the other end closes by itself, behind what it still has to send
+        splice, self._splice = self._splice, None  # no cycle is left for the collector
+        if splice is not None:
+            splice.client_gone()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.aborted = tunnel is None
+            exchange.aborted = splice is None
             if exchange.attempt is not None:
                 exchange.attempt.cancel()
             entrance.runner.finish(exchange)
@@ -208,8 +191,8 @@ class ClientConnection:
         """Let whoever produces wait: the client does not keep up."""
         self._writable = False
         self._expect_uptake(self._entrance.sweeper.now)
-        if self._tunnel is not None:
-            self._tunnel.pause_reading()
+        if self._splice is not None:
+            self._splice.other.pause_reading()
         elif self._exchange is None:
             self._pause_reading()  # it asks on, and takes no answers: they would pile up here
         elif self._exchange.attempt is not None:
@@ -218,11 +201,11 @@ class ClientConnection:
     def resume_writing(self) -> None:
         """Let whoever produces go on."""
         self._writable = True
-        if self._tunnel is not None:
+        if self._splice is not None:
             if self._parting:
                 self._part()
             self._touch_tunnel()
-            self._tunnel.resume_reading()
+            self._splice.other.resume_reading()
         elif self._exchange is not None:
             self.deadline = NEVER
             self._await_body()
@@ -250,7 +233,7 @@ class ClientConnection:
                 self._entrance.ward.slow(self._of_itself())
                 self._cut()
             return
-        if self._lingering or self._codec.is_idle or self._tunnel is not None:
+        if self._lingering or self._codec.is_idle or self._splice is not None:
             if self._entrance.guests.draining and self._ended_our_half(now):
                 return
             self._expect_uptake(now)  # of what is still to be sent
@@ -275,7 +258,7 @@ class ClientConnection:
         """Give it another while if it has taken enough in this one, though not all that waits."""
         taken, since = self._taken, self._taken_at
         self._expect_uptake(now)
-        return self._taken - taken >= max(1.0, _LEAST_RATE * (now - since))
+        return self._taken - taken >= max(1.0, LEAST_RATE * (now - since))
 
     def _of_itself(self) -> str:
         """Return the address that answers for what this does; empty for a proxy's."""
@@ -285,10 +268,12 @@ class ClientConnection:
 
     def drain(self) -> None:
         """End behind what is under way, or behind one more answer, or after a while."""
-        if self._web_socket is not None:
-            self._web_socket.leave(self._entrance.guests.close_code)
-        elif self._tunnel is not None:
-            self._touch_tunnel()
+        splice = self._splice
+        if splice is not None:
+            if splice.web_socket is not None:
+                splice.web_socket.leave(self._entrance.guests.close_code)
+            else:
+                self._touch_tunnel()
         elif self._exchange is not None:
             attempt = self._exchange.attempt
             if isinstance(attempt, OwnStream):
@@ -298,9 +283,10 @@ class ClientConnection:
 
     def comes_back(self) -> bool:
         """Tell whether its client connects again at once: it holds a WebSocket or a stream."""
-        exchange = self._exchange
-        streams = exchange is not None and isinstance(exchange.attempt, OwnStream)
-        return self._web_socket is not None or streams
+        exchange, splice = self._exchange, self._splice
+        if splice is not None and splice.web_socket is not None:
+            return True
+        return exchange is not None and isinstance(exchange.attempt, OwnStream)
 
     def is_in_need(self) -> bool:
         """Tell whether what is under way is of somebody who may be at risk."""
@@ -316,12 +302,14 @@ class ClientConnection:
 
         Whoever asks in this very moment then sees an end in order, and no reset.
         """
-        transport = self._transport
-        if self._lingering or self._eof_sent or self._parting or not transport.can_write_eof():
+        transport, splice = self._transport, self._splice
+        if self._lingering or self._parting or not transport.can_write_eof():
+            return False
+        if splice is not None and splice.eof_sent:
             return False
         self.deadline = now + _OTHER_HALF
-        if self._tunnel is not None:
-            self._tunnel.write_eof()
+        if splice is not None:
+            splice.other.write_eof()
             self.write_eof()
         else:
             self._lingering = self._codec.closing = True
@@ -378,7 +366,7 @@ class ClientConnection:
         """Prepare for the request's body; False if it is too large by its stated length."""
         route = exchange.plan.route
         limit = route.max_body if route else 0
-        self._body_since = self._entrance.sweeper.now
+        self._pace = BodyPace(self._entrance.sweeper.now)
         exchange.upload = Upload(self, limit=limit, keep=route.replay_body if route else 0)
         self._await_body()
         return head.length <= limit or route is None
@@ -389,15 +377,14 @@ class ClientConnection:
 
     def _await_body(self) -> None:
         """Give the client its time for the next part of the body, while it is read at all."""
-        exchange = self._exchange
-        if exchange is None or exchange.upload is None or exchange.upload.over:
+        exchange, pace = self._exchange, self._pace
+        if exchange is None or pace is None or exchange.upload is None or exchange.upload.over:
             return
         if self._reading and self._writable:
             route = exchange.plan.route
             idle = route.timeouts.body_idle if route else self._timeouts.header
             now, received = self._entrance.sweeper.now, exchange.upload.received
-            slowest = self._body_since + idle + received / _LEAST_RATE
-            self.deadline = min(now + idle, slowest)
+            self.deadline = pace.due(now, idle=idle, received=received)
 
     def _take_data(self, event: Data) -> None:
         exchange = self._exchange
@@ -601,11 +588,12 @@ class ClientConnection:
 
     def dismiss(self, code: int, reason: bytes) -> None:
         """End what goes on: a WebSocket by a Close, behind the frame under way."""
-        if self._web_socket is None:
+        splice = self._splice
+        if splice is None or splice.web_socket is None:
             self.abort()
             return
         self._part()
-        self._web_socket.close(code, reason)
+        splice.web_socket.close(code, reason)
 
     def _cut(self) -> None:
         """End the connection with a reset, so that nobody takes a part for the whole."""
@@ -641,7 +629,8 @@ class ClientConnection:
     def pause_upload(self) -> None:
         """Stop reading the request's body: the service does not keep up."""
         self.deadline = NEVER if self._writable else self.deadline
-        self._paused_at = self._entrance.sweeper.now
+        if self._pace is not None:
+            self._pace.pause(self._entrance.sweeper.now)
         self._pause_reading()
         sock = self._transport.get_extra_info("socket")
         if sock is not None and not self._transport.is_closing():
@@ -652,7 +641,8 @@ class ClientConnection:
         """Go on reading the request's body."""
         self._unwatch()
         self._resume_reading()
-        self._body_since += self._entrance.sweeper.now - self._paused_at  # not the client's doing
+        if self._pace is not None:
+            self._pace.resume(self._entrance.sweeper.now)
         self._await_body()
 
     def _unwatch(self) -> None:
@@ -685,44 +675,31 @@ class ClientConnection:
         """Splice with the upstream's end; what the client has sent already goes first."""
         exchange = self._exchange
         assert exchange is not None  # it is the one that asked for the change
-        here: Tunnel = self
-        there: Tunnel = other
-        if isinstance(other, OwnSocket):
-            other.said = self._part
-            self._web_socket = other
-        elif exchange.request.upgrade == b"websocket":
-            if exchange.plan.message:
-                seen = self._web_socket = self._inspected(exchange, other)
-                here, there = seen.to_client, seen.to_service
-            else:
-                web_socket = self._web_socket = WebSocket(self, other, said=self._part)
-                here, there = web_socket.to_client, web_socket.to_service
-        self._tunnel = there
+        splice, here = spliced(
+            self,
+            other,
+            exchange=exchange,
+            entrance=self._entrance,
+            legs=self._legs,
+            said=self._part,
+        )
+        self._splice = splice
         waiting, self._codec.waiting = self._codec.waiting, b""
         self.flush()
         self._touch_tunnel()
         if waiting:
-            self._pass_on(there, waiting)
+            self._pass_on(splice, waiting)
         self._resume_reading()
         if self._entrance.guests.draining:
             self.drain()
         return here
 
-    def _inspected(self, exchange: Exchange, other: Spliced) -> Inspected:
-        return Inspected(
-            self,
-            other,
-            exchange=exchange,
-            entrance=self._entrance,
-            legs=self._legs or Legs(),
-            said=self._part,
-        )
-
     # One end of a tunnel
 
     def write(self, data: bytes) -> None:
         """Send bytes of a tunnel."""
-        if self._eof_sent:
+        splice = self._splice
+        if splice is None or splice.eof_sent:
             return
         if self._exchange is not None:
             self._exchange.sent += len(data)
@@ -731,8 +708,11 @@ class ClientConnection:
 
     def write_eof(self) -> None:
         """Send the end of one direction; close when both are over."""
-        self._eof_sent = True
-        if self._ended:
+        splice = self._splice
+        if splice is None:
+            return
+        splice.eof_sent = True
+        if splice.ended:
             self._transport.close()
         elif not self._transport.is_closing():
             self._transport.write_eof()
@@ -745,20 +725,20 @@ class ClientConnection:
         """Go on reading."""
         self._resume_reading()
 
-    def _pass_on(self, tunnel: Tunnel, data: bytes) -> None:
+    def _pass_on(self, splice: Splice, data: bytes) -> None:
         """Send what the client has sent through the tunnel."""
         self._touch_tunnel()
         if self._exchange is not None:
             self._exchange.received += len(data)
-        tunnel.write(data)
+        splice.other.write(data)
 
     def _touch_tunnel(self) -> None:
         """Note that the tunnel is in use."""
-        exchange = self._exchange
+        exchange, splice = self._exchange, self._splice
         if self._parting or not self._writable or exchange is None or exchange.plan.route is None:
             return
         idle = exchange.plan.route.timeouts.tunnel_idle
-        if self._entrance.guests.draining and self._web_socket is None:
+        if self._entrance.guests.draining and (splice is None or splice.web_socket is None):
             idle = min(idle, self._timeouts.idle_linger)
         self.deadline = self._entrance.sweeper.now + idle
 
