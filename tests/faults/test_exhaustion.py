@@ -159,7 +159,7 @@ def test_with_128_descriptors_nobody_is_left_without_a_word_and_no_core_is_burnt
 ) -> None:
     """The worker knows how many it can have; the others hear 503, or are turned away.
 
-    Red without `room(…)` in node/assemble_worker.py, _room.
+    Red without `room(…)` in node/assemble_worker.py, _build_the_way_in.
     """
     under = ("prlimit", "--nofile=128:128")
     with (

@@ -2,21 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from itertools import count
 from resource import RLIM_INFINITY
-from typing import Any, Final, cast
+from typing import Any
 
 import msgspec
 
 from tta_gateway.edge.client_connection import ClientConnection
-from tta_gateway.edge.credentials import Contexts, contexts_aside, contexts_of
-from tta_gateway.edge.departures import Departures
-from tta_gateway.edge.doorway import OUTCOMES, Doorway
-from tta_gateway.edge.entrance import Entrance, Guests, Rules
-from tta_gateway.edge.handshakes import Handshakes
-from tta_gateway.edge.hangup import Hangups
+from tta_gateway.edge.credentials import Contexts, contexts_aside
 from tta_gateway.edge.own_socket import OwnSockets
 from tta_gateway.edge.own_stream import OwnStreams
 from tta_gateway.edge.sweeper import LAG, Sweeper
@@ -27,7 +21,6 @@ from tta_gateway.features.callers.policy import Callers, Standing
 from tta_gateway.features.error_records.bound import ErrorRecordsBound
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.open_streams import OpenStreams
-from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
 from tta_gateway.features.mirror.policy import Ways
 from tta_gateway.features.nodes.policy import Hearing
 from tta_gateway.features.ratelimit.bound import RateLimitBound
@@ -35,15 +28,14 @@ from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.public import SOCKET
 from tta_gateway.features.safety.bound import SafetyBound
 from tta_gateway.features.safety.public import MODERATIONS
-from tta_gateway.features.tether.bound import SOCKET as TETHER
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
-from tta_gateway.kernel.route import Route, Service
-from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.kernel.route import Service
 from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
+from tta_gateway.node.entrances import Entrances
 from tta_gateway.node.error_keeping import ErrorKeeping, Remembered
 from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.hearing import listening, weighing
@@ -63,6 +55,7 @@ from tta_gateway.node.service_questions import ServiceQuestions
 from tta_gateway.node.shielding import Shielding
 from tta_gateway.node.spending import Spending
 from tta_gateway.node.standings import Standings
+from tta_gateway.node.tables import SLICE, Tables
 from tta_gateway.node.telling import Telling
 from tta_gateway.node.tethering import Tethering
 from tta_gateway.node.ties import LiveTies
@@ -71,14 +64,12 @@ from tta_gateway.node.word import LiveWord
 from tta_gateway.order import CHANNELS
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
-from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Table
 from tta_gateway.routing.to_https import ToHttps
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import (
     Parts,
     base_of,
-    route_of,
     routes_differ,
     service_of,
     whole,
@@ -91,11 +82,6 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Forwarder
-
-Forward = Callable[[Exchange], None]
-
-
-_SLICE: Final = 25  # routes or services that are put in place in one turn of the loop
 
 
 class Worker:
@@ -131,9 +117,16 @@ class Worker:
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
         self.forwarder = self._forwarder_to(snapshot)
-        self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self.policies = self._policies_of(snapshot)
-        self.table, self.internal = self._tables_of(parts, snapshot.routes)
+        self._tables = Tables(
+            self.runner,
+            self.forwarder.forward,
+            sockets=self.sockets,
+            answers=self.answers,
+            tethering=self.tethering,
+            declared=self._declared,
+        )
+        self.table, self.internal = self._tables.of(parts, snapshot.routes, self.policies)
         self.standings = Standings(
             self.forwarder, self._sections, monotonic=clock.monotonic, wall=clock.wall
         )
@@ -255,22 +248,21 @@ class Worker:
 
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
-        self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self._have_channels()
-        self.hangups = Hangups(self.loop)
-        open_now = self.registry.child(CONNECTIONS, "api-gateway").add
-        self.guests = Guests(
-            self._room(snapshot),
-            changed=open_now,
-            hangups=self.hangups,
-            departures=Departures(self.loop),
+        self.entrances = Entrances(
+            snapshot,
+            sweeper=self.sweeper,
+            runner=self.runner,
+            registry=self.registry,
+            date=HttpDate(self.clock.wall).text,
+            room=partial(room, descriptors=self._descriptors),
         )
+        self.guests, self.hangups = self.entrances.guests, self.entrances.hangups
         self.answers.is_leaving = lambda: self.guests.draining
-        self._contexts = contexts = contexts_of(snapshot)
         self._expiry = Expiry(self.clock.wall, self.log)
-        self._connector.adopt(contexts.services)
+        self._connector.adopt(self.entrances.contexts.services)
         self._expiry.adopt(snapshot)
-        self.entrances = list(map(self._entrance, snapshot.listeners, count()))
+        self.entrances.open(snapshot, self._directory, self.shielding.ward)
         self.sweeper.each_tick.append(self._look_after)
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
@@ -383,10 +375,10 @@ class Worker:
             policies = self._policies_of(snapshot)
         services = await self._services_of(parts)
         complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
-        contexts = await contexts_aside(complete, self._contexts)
+        contexts = await contexts_aside(complete, self.entrances.contexts)
         led: Led | None = None
         if parts.base != before.base or routes_differ(before, parts):
-            tables, led = await self._tables_aside(parts, policies)
+            tables, led = await self._tables.aside(parts, policies)
         self.valkeys.adopt(complete, parts.live)
         changed = self.standings.changed(parts.live)
         await self._follow([one for one in changed if _stays(one, before, parts)], parts)
@@ -410,24 +402,18 @@ class Worker:
 
     async def _follow(self, services: list[str], parts: Parts) -> None:
         """Have services go by the standings that there are now, a slice in a turn of the loop."""
-        for at in range(0, len(services), _SLICE):
+        for at in range(0, len(services), SLICE):
             if at:
                 await asyncio.sleep(0)
-            self.standings.adopt(services[at : at + _SLICE], parts.live)
+            self.standings.adopt(services[at : at + SLICE], parts.live)
 
     def _adopt(self, contexts: Contexts) -> None:
         """Let new connections in by the snapshot that is in force, with these contexts."""
-        self._contexts = contexts
         snapshot = self.snapshot
         self._expiry.adopt(snapshot)
         self._connector.limits = snapshot.limits
         self._connector.adopt(contexts.services)
-        self.guests.limits = self._room(snapshot)
-        self.handshakes.most = snapshot.connections.handshakes
-        for number, (entrance, listener) in enumerate(
-            zip(self.entrances, snapshot.listeners, strict=True)
-        ):
-            entrance.adopt(self._directory(listener), self._rules(listener, number))
+        self.entrances.adopt(snapshot, contexts)
 
     async def _services_of(self, parts: Parts) -> dict[str, Service]:
         """Return the services; what has not changed is taken from those in force."""
@@ -435,73 +421,15 @@ class Worker:
         before = self.parts.services
         services = {}
         for number, (name, raw) in enumerate(parts.services.items()):
-            if number % _SLICE == 0:
+            if number % SLICE == 0:
                 await asyncio.sleep(0)
             services[name] = known[name] if before.get(name) == raw else service_of(raw)
         return services
-
-    def _tables_of(self, parts: Parts, routes: tuple[Route, ...]) -> tuple[Table, Table]:
-        """Return the table of public listeners, and that of internal ones."""
-        tables = self._no_routes(self.policies)
-        for _ in self._routes_in(tables, routes, parts, self.policies):
-            pass
-        return tables
-
-    async def _tables_aside(
-        self, parts: Parts, policies: list[Policy]
-    ) -> tuple[tuple[Table, Table], Led]:
-        """Return both, made a slice at a time, and what is in them."""
-        tables, led = self._no_routes(policies), Led()
-        every = self._routes_in(tables, map(route_of, parts.routes), parts, policies)
-        for number, route in enumerate(every):
-            if route is not None:
-                led.add(route)
-            if number % _SLICE == 0:
-                await asyncio.sleep(0)
-        return tables, led
-
-    def _no_routes(self, policies: list[Policy]) -> tuple[Table, Table]:
-        runner, forward = self.runner, self.forwarder.forward
-        return (
-            table((), policies, runner=runner, forward=forward),
-            table((), policies, runner=runner, forward=forward),
-        )
-
-    def _routes_in(
-        self,
-        tables: tuple[Table, Table],
-        routes: Iterable[Route],
-        parts: Parts,
-        policies: list[Policy],
-    ) -> Iterator[Route | None]:
-        """Put each route in its table, one with each step: the operator's, then the declared.
-
-        None is a declared one that makes no sense.
-        """
-        runner, forward = self.runner, self.forwarder.forward
-
-        def place(route: Route) -> None:
-            end = self.sockets.open if route.socket else forward
-            if route.stream:
-                end = self.answers.open
-            if route.socket == TETHER:
-                plan = self.tethering.plan(route, policies, _end_of(route, runner, forward))
-            else:
-                plan = bind(policies, route, forward=_end_of(route, runner, end))
-            tables[1 if route.internal else 0].add(route, plan)
-
-        for route in routes:
-            place(route)
-            yield route
-        yield from self._declared.put(parts.live, place)
 
     @property
     def logs(self) -> list[Log]:
         """Return all logs, those of older configurations included."""
         return list(self._logs.values())
-
-    def _room(self, snapshot: Snapshot) -> ConnectionLimits:
-        return room(snapshot, descriptors=self._descriptors)
 
     def _look_after(self) -> None:
         """Do what is due now and then."""
@@ -509,7 +437,7 @@ class Worker:
         self.forwarder.tick(self.sweeper.now)
         self.telling.tick(self.sweeper.now, self.forwarder.upstreams)
         self.limiting.tick(self.forwarder.upstreams)
-        self.handshakes.tick(self.sweeper.now)
+        self.entrances.handshakes.tick(self.sweeper.now)
         self.streams.tick(self.clock.wall())
         self.standing.tick(self.clock.wall())
         self.circle.tick()
@@ -531,19 +459,6 @@ class Worker:
         """Note how late the loop is."""
         self._lag.observe(self.sweeper.lag)
 
-    def _entrance(self, listener: Listener, number: int) -> Entrance:
-        made = Entrance(
-            sweeper=self.sweeper,
-            date=HttpDate(self.clock.wall).text,
-            runner=self.runner,
-            directory=self._directory(listener),
-            guests=self.guests,
-            rules=self._rules(listener, number),
-        )
-        if not listener.internal:
-            made.ward = self.shielding.ward
-        return made
-
     def _directory(self, listener: Listener) -> Table | ToHttps:
         """Return where a listener's requests are led by: a table, or the way to `https://`."""
         if listener.internal:
@@ -554,30 +469,13 @@ class Worker:
         nowhere = bind(self.policies, None, forward=self.forwarder.forward)
         return ToHttps(self.table, plan=nowhere, port=listener.redirect_port, answer=respond)
 
-    def _rules(self, listener: Listener, number: int) -> Rules:
-        snapshot = self.snapshot
-        return Rules(
-            limits=snapshot.limits,
-            timeouts=snapshot.client_timeouts,
-            trusted=listener.trusted,
-            context=self._contexts.listeners[number],
-            proxy_protocol=listener.proxy_protocol,
-            authorities=self._contexts.trusted[number],
-        )
-
     def client(self, index: int) -> ClientConnection:
         """Return a new connection at a listener."""
-        return ClientConnection(self.entrances[index])
+        return self.entrances.client(index)
 
     def protocol(self, index: int) -> asyncio.Protocol:
-        """Return a new connection as the loop knows it: it has all the methods of a protocol."""
-        entrance = self.entrances[index]
-        if entrance.has_doorway:
-            return cast("asyncio.Protocol", Doorway(entrance, self.handshakes, self._count))
-        return cast("asyncio.Protocol", self.client(index))
-
-    def _count(self, outcome: str) -> None:
-        self._outcomes[outcome].add()
+        """Return a new connection as the loop knows it."""
+        return self.entrances.protocol(index)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         spawn(work, name="exchange", died=self.died)
@@ -623,32 +521,3 @@ def _issuers(snapshot: Snapshot) -> frozenset[str]:
 def _stays(service: str, before: Parts, after: Parts) -> bool:
     """Tell whether a service is configured as before."""
     return before.services.get(service) == after.services.get(service)
-
-
-def table(
-    routes: tuple[Route, ...], ordered: list[Policy], *, runner: Runner, forward: Forward
-) -> Table:
-    """Return the routing table, every route with its plan."""
-    bound_routes = [
-        (route, bind(ordered, route, forward=_end_of(route, runner, forward))) for route in routes
-    ]
-    return Table(bound_routes, nowhere=bind(ordered, None, forward=forward), answer=runner.respond)
-
-
-def sides(routes: tuple[Route, ...]) -> tuple[tuple[Route, ...], tuple[Route, ...]]:
-    """Return those for public listeners, and those for internal ones."""
-    return (
-        tuple(one for one in routes if not one.internal),
-        tuple(one for one in routes if one.internal),
-    )
-
-
-def _end_of(route: Route, runner: Runner, forward: Forward) -> Forward:
-    """Return what stands at the end of a route's plan: the service, or an answer of our own."""
-    if route.service and route.maintenance is None:
-        return forward
-
-    def answer(exchange: Exchange) -> None:
-        runner.respond(exchange, answer_locally(route, exchange))
-
-    return answer

@@ -15,9 +15,9 @@ from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.problem import BODY_TOO_LARGE, Problem
 from tta_gateway.kernel.route import Route
-from tta_gateway.node.assemble_worker import sides, table
 from tta_gateway.node.explain_breaker import unasked
 from tta_gateway.node.policies import bound, policies
+from tta_gateway.node.tables import sides, table
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Destination

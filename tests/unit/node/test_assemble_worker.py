@@ -166,11 +166,11 @@ def test_a_feature_acts_as_its_settings_say(tmp_path: Path) -> None:
 
 
 def test_each_listener_believes_its_own_proxies(house: House) -> None:
-    assert [one.is_proxy("10.1.2.3") for one in house.worker.entrances] == [False, True]
+    assert [one.is_proxy("10.1.2.3") for one in house.worker.entrances.each] == [False, True]
 
 
 def test_a_connection_begins_at_the_listener_that_it_came_by(house: House) -> None:
-    assert house.worker.client(1)._entrance is house.worker.entrances[1]
+    assert house.worker.client(1)._entrance is house.worker.entrances.each[1]
 
 
 def test_a_service_s_route_ends_with_the_forwarder(house: House) -> None:
@@ -295,7 +295,7 @@ def test_listeners_for_services_serve_what_is_for_services_and_nothing_else(
     changed(house, routes=(*SNAPSHOT.routes, inside), listeners=listeners)
     if anew:
         house.begin_anew()
-    public, internal = (one.directory for one in house.worker.entrances)
+    public, internal = (one.directory for one in house.worker.entrances.each)
     for path in ("/inside", "/hello"):
         head = a_head("GET", path)
         found = [one.find(head)[0].plan.route for one in (public, internal)]
@@ -381,7 +381,7 @@ def test_new_limits_hold_for_new_connections(house: House) -> None:
         client_timeouts=ClientTimeouts(header=1.0),
         connections=ConnectionLimits(per_worker=7),
     )
-    entrance = house.worker.entrances[0]
+    entrance = house.worker.entrances.each[0]
     assert (entrance.limits, entrance.timeouts) == (after.limits, after.client_timeouts)
     assert house.worker.guests.limits == after.connections
 
@@ -448,8 +448,8 @@ def test_only_what_asks_for_more_comes_by_the_doorway(house: House) -> None:
 
 def test_a_plain_listener_may_lead_everything_to_https(house: House) -> None:
     changed(house, listeners=(Listener(redirect_port=443), Listener(unix="/g")))
-    found, _ = house.worker.entrances[0].directory.find(a_head("GET", "/hello"))
-    other, _ = house.worker.entrances[1].directory.find(a_head("GET", "/hello"))
+    found, _ = house.worker.entrances.each[0].directory.find(a_head("GET", "/hello"))
+    other, _ = house.worker.entrances.each[1].directory.find(a_head("GET", "/hello"))
     assert (found.plan.route, other.plan.route is None) == (None, False)
 
 
@@ -460,12 +460,6 @@ def test_a_certificate_that_openssl_refuses_changes_nothing(house: House) -> Non
     with pytest.raises(OSError, match=r"none\.pem"):
         changed(house, listeners=(Listener(tls=tls), Listener(unix="/g")))
     assert house.worker.snapshot is before
-
-
-def test_how_connections_get_through_is_counted(house: House) -> None:
-    house.worker._count("late")
-    found = {labels: cells for metric, labels, cells in house.worker.registry.collect()}
-    assert (found["late",], found["done",]) == ([1.0], [0.0])
 
 
 # What control tells, and what it is told

@@ -37,8 +37,8 @@ from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Route
-from tta_gateway.node.assemble_worker import sides, table
 from tta_gateway.node.policies import Reach, policies
+from tta_gateway.node.tables import sides, table
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.table import Table
 from tta_gateway.settings.compile import compile_snapshot
