@@ -442,7 +442,9 @@ class Worker:
         self.standing.tick(self.clock.wall())
         self.circle.tick()
         self.hearing.tick()
-        self.admitting.tick(self.forwarder.upstreams, self.sweeper)
+        self.admitting.tick(
+            self.forwarder.upstreams, lag=self.sweeper.lag, behind=self.guests.arrivals.behind()
+        )
         self.shielding.tick()
         self._word.tick()
         self.real_time.tick(self.snapshot)

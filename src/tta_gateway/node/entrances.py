@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
+from tta_gateway.edge.arrivals import Arrivals
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.credentials import Contexts, contexts_of
 from tta_gateway.edge.departures import Departures
@@ -48,6 +49,7 @@ class Entrances:
             room(snapshot),
             changed=registry.child(CONNECTIONS, "api-gateway").add,
             hangups=self.hangups,
+            arrivals=Arrivals(loop),
             departures=Departures(loop),
         )
         self.contexts = contexts_of(snapshot)
