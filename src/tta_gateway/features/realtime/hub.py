@@ -184,7 +184,7 @@ class Hub:
         if session.left:
             self._keep_undone(session)
         for subscription in list(session.subscriptions.values()):
-            self._attendant.unsubscribe(subscription)
+            self._attendant.joining.unsubscribe(subscription)
         ids = self._users.get(session.user)
         if ids is not None:
             ids.discard(session.client)
@@ -366,7 +366,7 @@ class Hub:
             return
         try:
             until = self._ports.clock.monotonic() + _A_TURN
-            is_done = self._attendant.hear_ahead(connection.session, until)
+            is_done = self._attendant.hearings.ahead(connection.session, until)
         except Exception as error:  # noqa: BLE001 - it is listened to again in its turn
             self._died("realtime command", error)
             return
@@ -376,7 +376,7 @@ class Hub:
     def _keep_undone(self, session: Session) -> None:
         """Have it kept what is not carried out, as far as somebody may need help."""
         try:
-            work = self._attendant.undone(session)
+            work = self._attendant.hearings.undone(session)
         except Exception as error:  # noqa: BLE001 - one client's
             self._died("realtime command", error)
             return
@@ -497,6 +497,6 @@ class Hub:
             session.close(SUBSCRIPTION_ENDED)
             return
         why = told or SUBSCRIPTION_EXPIRED
-        self._attendant.unsubscribe(subscription)
+        self._attendant.joining.unsubscribe(subscription)
         message = session.codec.unsubscribed(subscription.channel, why)
         session.push(Message(message, subscription.channel))
