@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from sqlalchemy import delete
-
+from tests.helpers.databases import emptied
 from tta_gateway.features.identity import (
     refresh_token,
     sql_external,
@@ -22,7 +21,6 @@ from tta_gateway.features.identity.sql_sessions import SqlSessions
 from tta_gateway.features.identity.sql_users import SqlUsers
 from tta_gateway.features.identity.store import ACTIVE, Revocation, Session, User
 from tta_gateway.support.sql.database import Database
-from tta_gateway.support.sql.migrate import migrate
 from tta_gateway.support.sql.url import DatabaseUrl
 
 NOW: Final = 1_800_000_000.0
@@ -97,14 +95,7 @@ def at_home(url: DatabaseUrl, work: Callable[[House], Awaitable[None]]) -> None:
     """Do the work in a house that is empty."""
 
     async def done() -> None:
-        database = Database(url)
-        try:
-            await migrate(database)
-            async with database.write() as connection:
-                for table in _EMPTIED:
-                    await connection.execute(delete(table))
+        async with emptied(url, *_EMPTIED) as database:
             await work(House(database))
-        finally:
-            await database.close()
 
     asyncio.run(done())

@@ -11,10 +11,11 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from tests.helpers import identity_house
 from tests.helpers.asgi import Answer, Message
+from tests.helpers.databases import emptied
 from tests.helpers.identity_house import ISSUING, LASTING, House
 from tests.helpers.sign_in_house import ADDRESS, OWN, PASSWORD, SignInHouse
 from tta_gateway.features.identity import api, oauth_api, oauth_login_api, oauth_tables
@@ -27,8 +28,6 @@ from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.node.oauth import OAuth, Outside
 from tta_gateway.node.public_api import PublicApp
-from tta_gateway.support.sql.database import Database
-from tta_gateway.support.sql.migrate import migrate
 from tta_gateway.support.sql.url import DatabaseUrl, in_folder
 
 BACK: Final = "https://app.example.org/back"
@@ -216,21 +215,16 @@ def at(url: DatabaseUrl, work: Work) -> None:
     """Do the work in an empty house in this database, where ada is."""
 
     async def done() -> None:
-        database = Database(url)
-        house = OAuthHouse(House(database))
-        try:
-            await migrate(database)
-            async with database.write() as connection:
-                for table in (*_EMPTIED, *identity_house._EMPTIED):
-                    await connection.execute(delete(table))
+        async with emptied(url, *_EMPTIED, *identity_house._EMPTIED) as database:
+            house = OAuthHouse(House(database))
             house.issuing = msgspec.structs.replace(ISSUING, roles=ROLES)
-            await house.look()
-            await house.ada()
-            await work(house)
-        finally:
-            assert house.sign_in is not None
-            house.sign_in.passwords.close()
-            await database.close()
+            try:
+                await house.look()
+                await house.ada()
+                await work(house)
+            finally:
+                assert house.sign_in is not None
+                house.sign_in.passwords.close()
 
     asyncio.run(done())
 

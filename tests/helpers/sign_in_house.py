@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.helpers.asgi import Answer, App, Message
+from tests.helpers.databases import emptied
 from tests.helpers.identity_house import ISSUING, KEY, LASTING, NOW, House
 from tta_gateway.features.identity import refresh_token
 from tta_gateway.features.identity.accounts import Accounts
@@ -22,8 +23,6 @@ from tta_gateway.features.identity.sql_account_codes import SqlAccountCodes
 from tta_gateway.features.identity.sql_recheck import SqlRecheck
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.support.metrics import Registry
-from tta_gateway.support.sql.database import Database
-from tta_gateway.support.sql.migrate import migrate
 from tta_gateway.support.sql.url import in_folder
 
 PASSWORD = "correct horse battery"
@@ -170,17 +169,15 @@ def within(
     """Do the work in a house with a key."""
 
     async def done() -> None:
-        database = Database(in_folder(folder))
-        house = SignInHouse(House(database))
-        house.now = now
-        try:
-            await migrate(database)
-            await house.look()
-            await work(house)
-        finally:
-            if house.sign_in is not None:
-                house.sign_in.passwords.close()
-            await database.close()
+        async with emptied(in_folder(folder)) as database:
+            house = SignInHouse(House(database))
+            house.now = now
+            try:
+                await house.look()
+                await work(house)
+            finally:
+                if house.sign_in is not None:
+                    house.sign_in.passwords.close()
 
     asyncio.run(done())
 

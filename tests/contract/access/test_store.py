@@ -6,16 +6,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import text
 
 from tests.helpers.care_store import MemoryStore
-from tests.helpers.postgres_server import PostgresServer
+from tests.helpers.databases import emptied, url_of
 from tta_gateway.features.access.sql_store import SqlStore
 from tta_gateway.features.access.store import Away, CareStore, Glass, Relation
 from tta_gateway.support.sql.away import Unavailable
 from tta_gateway.support.sql.database import Database
-from tta_gateway.support.sql.migrate import migrate
-from tta_gateway.support.sql.url import DatabaseUrl, in_folder, parse
+from tta_gateway.support.sql.url import DatabaseUrl
 
 pytestmark = pytest.mark.e2e
 
@@ -45,27 +43,13 @@ def on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]
             asyncio.run(done())
 
         return in_memory
-    url = in_folder(tmp_path)
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = parse(server.url)
-
-    def in_sql(work: Work) -> None:
-        asyncio.run(_done(url, work))
-
-    return in_sql
+    url = url_of(request, tmp_path)
+    return lambda work: asyncio.run(_done(url, work))
 
 
 async def _done(url: DatabaseUrl, work: Work) -> None:
-    database = Database(url)
-    try:
-        await migrate(database)
-        async with database.write() as connection:
-            for table in ("care_relations", "break_glass"):
-                await connection.execute(text(f"DELETE FROM {table}"))
+    async with emptied(url, "care_relations", "break_glass") as database:
         await work(SqlStore(lambda: database))
-    finally:
-        await database.close()
 
 
 def test_care_lasts_until_its_time(on: Callable[[Work], None]) -> None:

@@ -1,5 +1,5 @@
-"""A PostgreSQL of Debian's."""
+"""Tests here run on both databases."""
 
-from tests.helpers.databases import postgres
+from tests.helpers.databases import postgres, url
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "url"]

@@ -2,21 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import msgspec
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.helpers.postgres_server import PostgresServer
+from tests.helpers.databases import emptied
 from tta_gateway.features.changes.algorithm import Over, State, Step
 from tta_gateway.features.changes.sql_store import SqlStore
 from tta_gateway.features.changes.store import Away, Change, NotTheirs, Unknown
 from tta_gateway.support.sql.away import Unavailable
 from tta_gateway.support.sql.database import Database
-from tta_gateway.support.sql.migrate import migrate
-from tta_gateway.support.sql.url import DatabaseUrl, in_folder, parse
+from tta_gateway.support.sql.url import DatabaseUrl
 
 pytestmark = pytest.mark.e2e
 
@@ -56,27 +54,18 @@ async def approve(store: SqlStore, by: str = "p2", *, fails: bool = False) -> Ch
     return await store.take("c1", Step.APPROVE, by=by, now=NOW + 1, note="so be it", apply=made)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Work], None]:
+@pytest.fixture
+def on(url: DatabaseUrl) -> Callable[[Work], None]:
     """Does work on an empty store."""
-    url = in_folder(tmp_path)
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = parse(server.url)
     return lambda work: asyncio.run(_done(url, work))
 
 
 async def _done(url: DatabaseUrl, work: Work) -> None:
-    database = Database(url)
-    try:
-        await migrate(database)
+    async with emptied(url, "two_person_changes") as database:
         async with database.write() as connection:
-            await connection.execute(text("DELETE FROM two_person_changes"))
             await connection.execute(text("DROP TABLE IF EXISTS made"))
             await connection.execute(text("CREATE TABLE made (id VARCHAR(36))"))
         await work(SqlStore(lambda: database))
-    finally:
-        await database.close()
 
 
 async def made_in(store: SqlStore) -> list[str]:

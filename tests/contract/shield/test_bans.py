@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from tests.helpers.databases import emptied
 from tta_gateway.features.shield.bound import Block
 from tta_gateway.features.shield.sql_store import SqlStore
 from tta_gateway.features.shield.store import Away
 from tta_gateway.support.sql.away import Unavailable
 from tta_gateway.support.sql.database import Database
-from tta_gateway.support.sql.migrate import migrate
 from tta_gateway.support.sql.url import DatabaseUrl
 
 pytestmark = pytest.mark.e2e
@@ -34,14 +34,8 @@ def on(url: DatabaseUrl) -> Callable[[Work], None]:
 
 
 async def _done(url: DatabaseUrl, work: Work) -> None:
-    database = Database(url)
-    try:
-        await migrate(database)
-        async with database.write() as connection:
-            await connection.execute(text("DELETE FROM shield_bans"))
+    async with emptied(url, "shield_bans") as database:
         await work(SqlStore(lambda: database))
-    finally:
-        await database.close()
 
 
 async def rows(store: SqlStore) -> list[tuple[object, ...]]:
