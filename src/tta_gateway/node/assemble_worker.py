@@ -118,14 +118,7 @@ class Worker:
         self.runner = Runner(self._spawn, self._report)
         self.forwarder = self._forwarder_to(snapshot)
         self.policies = self._policies_of(snapshot)
-        self._tables = Tables(
-            self.runner,
-            self.forwarder.forward,
-            sockets=self.sockets,
-            answers=self.answers,
-            tethering=self.tethering,
-            declared=self._declared,
-        )
+        self._tables = self._table_maker()
         self.table, self.internal = self._tables.of(parts, snapshot.routes, self.policies)
         self.standings = Standings(
             self.forwarder, self._sections, monotonic=clock.monotonic, wall=clock.wall
@@ -295,6 +288,16 @@ class Worker:
         forwarder.noticed = self.telling.noticed
         forwarder.told = self.telling.told
         return forwarder
+
+    def _table_maker(self) -> Tables:
+        return Tables(
+            self.runner,
+            self.forwarder.forward,
+            sockets=self.sockets,
+            answers=self.answers,
+            tethering=self.tethering,
+            declared=self._declared,
+        )
 
     def _ways(self) -> Ways:
         return Ways(

@@ -4,7 +4,7 @@ import asyncio
 from typing import cast
 
 from tta_gateway.features.realtime import codes
-from tta_gateway.features.realtime.answering import if_allowed, turn_away, when
+from tta_gateway.features.realtime.answering import Waiting, if_allowed, turn_away, when
 from tta_gateway.features.realtime.codes import Disconnection, Refused
 from tta_gateway.features.realtime.session import Session
 
@@ -36,8 +36,11 @@ def test_what_is_known_is_gone_on_with_at_once() -> None:
 def test_what_is_not_is_waited_for_and_so_is_what_follows() -> None:
     got: list[int] = []
 
+    def more(one: int) -> Waiting:
+        return when(later(one + 1), got.append)
+
     async def main() -> None:
-        waiting = when(later(7), lambda one: when(later(one + 1), got.append))
+        waiting = when(later(7), more)
         assert waiting is not None
         assert got == []
         await waiting
