@@ -24,7 +24,7 @@ from tta_gateway.edge.upstream_connection import UpstreamConnection
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.kernel.route import Breaker, Endpoint, Route, Service
-from tta_gateway.node import assemble_worker
+from tta_gateway.node import assemble_worker, policies
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.clock import SystemClock
@@ -110,7 +110,7 @@ def path_of(loop: asyncio.AbstractEventLoop, left_out: str = "") -> Callable[[],
     """Return a function that takes one request to an upstream and its answer back."""
     kept = order.ORDER
     changed = tuple(pair for pair in kept if pair[0].__name__ != left_out)
-    assemble_worker.ORDER = changed  # type: ignore[misc] - one policy less, for this worker
+    policies.ORDER = changed  # type: ignore[misc] - one policy less, for this worker
     try:
         worker = assemble_worker.Worker(
             parted(snapshot(None if left_out == _BREAKER else Breaker())),
@@ -120,7 +120,7 @@ def path_of(loop: asyncio.AbstractEventLoop, left_out: str = "") -> Callable[[],
             logs=_log,
         )
     finally:
-        assemble_worker.ORDER = kept  # type: ignore[misc]
+        policies.ORDER = kept  # type: ignore[misc]
     client, client_side = worker.client(0), PaperTransport()
     client.connection_made(cast("asyncio.Transport", client_side))
     pool = worker.forwarder.upstreams["up"].pools[0]
