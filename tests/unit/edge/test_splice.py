@@ -1,11 +1,10 @@
 """Splices: which end a client's bytes go to, and what its end means for the other side."""
 
-from typing import Any, cast
-
 import pytest
 
 from tests.helpers.builders import Bound, a_head, a_plan, an_exchange
 from tests.helpers.fake_origin import FakeTunnel
+from tests.helpers.paper_gateway import PaperGateway, paper_gateways
 from tta_gateway.edge.inspected import Inspected
 from tta_gateway.edge.splice import Splice, spliced
 from tta_gateway.edge.web_socket import WebSocket
@@ -26,18 +25,14 @@ class Service(FakeTunnel):
         raise AssertionError("nobody splices here")
 
 
-class Entrance:
-    """As much of one as a WebSocket needs that is looked into."""
-
-    class loop:  # noqa: N801 - an attribute
-        @staticmethod
-        def call_soon(call: object) -> None:
-            """Forget it."""
-
-    runner = None
-
-
 def a_splice(upgrade: bytes, *, looked_into: bool = False) -> tuple[Splice, FakeTunnel, Service]:
+    with paper_gateways() as build:
+        return spliced_at(build(), upgrade, looked_into=looked_into)
+
+
+def spliced_at(
+    gateway: PaperGateway, upgrade: bytes, *, looked_into: bool
+) -> tuple[Splice, FakeTunnel, Service]:
     client, service = FakeTunnel(), Service()
     head = a_head()
     head.upgrade = upgrade
@@ -48,7 +43,7 @@ def a_splice(upgrade: bytes, *, looked_into: bool = False) -> tuple[Splice, Fake
         client,
         service,
         exchange=exchange,
-        entrance=cast("Any", Entrance),
+        entrance=gateway.entrance,
         legs=None,
         said=lambda: None,
     )
