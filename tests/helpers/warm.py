@@ -15,12 +15,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
 _CLONE: Final = 56 if os.uname().machine == "x86_64" else 220  # clone(2)
 _PARENT: Final = 0x8000  # CLONE_PARENT: whoever has started this process is the parent
 _MOST: Final = 1 << 20  # bytes of a request
+_IMPORTED: Final = (
+    "tta_gateway.cli.entry",
+    *(f"tta_gateway.settings.{one}" for one in ("called", "expiry", "exposure", "load", "trust")),
+    *(f"tta_gateway.node.{one}" for one in ("beginning", "log_path", "supervisor_main")),
+    "tta_gateway.snapshot.sealed",
+)
+"""What `run` imports on its way (cli/serve.py, cli/configured.py)."""
 
 
 class Started(subprocess.Popen[str]):
@@ -29,7 +37,7 @@ class Started(subprocess.Popen[str]):
     def __init__(self, pid: int, stdout: IO[str], args: list[str]) -> None:  # begins nothing
         self.args = args
         self.pid = pid
-        self.returncode = None  # type: ignore[assignment] - as in Popen
+        self.returncode = None
         self.stdin, self.stdout, self.stderr = None, stdout, None
         self._child_created = True
         self._waitpid_lock = threading.Lock()
@@ -79,7 +87,8 @@ def _python() -> Mapping[str, str]:
 
 def main() -> None:
     """Import, and begin what is asked for until nobody can ask any more."""
-    _import()
+    for name in _IMPORTED:
+        import_module(name)
     with socket.socket(fileno=int(sys.argv[1])) as asked:
         asked.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _MOST)
         while True:
@@ -93,22 +102,6 @@ def main() -> None:
             for fd in fds:
                 os.close(fd)
             asked.send(b"%d" % pid)
-
-
-def _import() -> None:
-    """Import what `run` imports on its way."""
-    import tta_gateway.cli.entry
-    import tta_gateway.node.beginning
-    import tta_gateway.node.log_path
-    import tta_gateway.node.supervisor_main
-    import tta_gateway.settings.called
-    import tta_gateway.settings.expiry
-    import tta_gateway.settings.exposure
-    import tta_gateway.settings.load
-    import tta_gateway.settings.trust
-    import tta_gateway.snapshot.sealed
-
-    assert tta_gateway.settings.load  # they stay
 
 
 def _forked() -> int:

@@ -33,8 +33,8 @@ from tta_gateway.support.uncollected import Uncollected
 from tta_gateway.support.usage import Usage
 
 # FastAPI would import all of Pydantic 1 to ask of every model whether it is one of that; where it
-# is not there FastAPI says no.
-sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type] - Python's word for it
+# is not there, which Python is told by None, FastAPI says no.
+sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]
 with Uncollected():
     import uvicorn
 
