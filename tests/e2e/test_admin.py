@@ -181,7 +181,7 @@ def test_the_guard_has_mapped_no_heavy_library_and_is_small(whole: Stage) -> Non
     assert pid
     maps = Path(f"/proc/{pid}/maps").read_text()
     assert [name for name in HEAVY if f"/{name}" in maps] == []
-    assert resident(pid) < 64 * 2**20
+    assert resident(pid) < 50 * 2**20
 
 
 def test_all_of_it_ends_with_the_command(whole: Stage) -> None:

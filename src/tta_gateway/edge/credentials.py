@@ -4,6 +4,7 @@ TLS 1.2 and 1.3, with forward secrecy and authenticated ciphers alone.  A sessio
 worker that made it: Python has no way to share the keys of session tickets.  Where services prove
 who they are, none is: what a session keeps of its client would outlive the authority.  TLS 1.2
 would resume all the same (Python cannot turn that off), so that 1.3 alone is spoken there.
+What reads the certificates of services is imported where a context wants it, before anybody comes.
 """
 
 import asyncio
@@ -14,11 +15,9 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.edge.demand import demand
 from tta_gateway.kernel.route import ServiceTls
 from tta_gateway.snapshot.model import Certificate, ListenerTls, Snapshot
 from tta_gateway.support.pem import load_authorities, load_pair
-from tta_gateway.support.svid import authorities
 from tta_gateway.wire.server_name import offers, pattern
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all of this kind
@@ -70,6 +69,8 @@ def _believed(tls: ListenerTls | None, trusted: Mapping[str, bytes]) -> frozense
     """Return what authorities are known by whose services are believed; None where none are."""
     if tls is None or not tls.proves:
         return None
+    from tta_gateway.support.svid import authorities
+
     return authorities(trusted[tls.client_ca])
 
 
@@ -163,6 +164,8 @@ def service_context(tls: ServiceTls, trusted: Mapping[str, bytes] = NOTHING) -> 
     if tls.verified:
         load_authorities(context, trusted.get(tls.ca, b""))  # none: nobody is believed
         if tls.spiffe_id:
+            from tta_gateway.edge.demand import demand
+
             demand(context, tls.spiffe_id, frozenset(tls.withdrawn))
     else:
         context.check_hostname = False

@@ -9,40 +9,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from tta_gateway.features.escalation.algorithm import Impossible
-from tta_gateway.features.escalation.bound import (
-    Act,
-    Contact,
-    EscalationBound,
-    Hook,
-    Letters,
-    Mailbox,
-)
-from tta_gateway.features.escalation.channel import Channel
+from tta_gateway.features.escalation.bound import Act, EscalationBound
 from tta_gateway.features.escalation.delivering import Deliveries
 from tta_gateway.features.escalation.desk import Desk
-from tta_gateway.features.escalation.realtime_channel import Post, RealtimeChannel
 from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown, unreadable
-from tta_gateway.features.escalation.service_channel import ServiceChannel
-from tta_gateway.features.escalation.smtp_channel import SmtpChannel
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore, is_damage
 from tta_gateway.features.escalation.store import Record
 from tta_gateway.features.escalation.trying import NAME as TRYING
 from tta_gateway.features.escalation.trying import Trying
-from tta_gateway.features.escalation.webhook_channel import WebhookChannel
 from tta_gateway.kernel.events import EscalationTroubled
 from tta_gateway.kernel.incident import Report
 from tta_gateway.node import guard_socket
-from tta_gateway.node.crisis_post import CrisisPost
-from tta_gateway.node.crisis_services import CrisisServices
+from tta_gateway.node.crisis_channels import CrisisChannels
 from tta_gateway.node.guard_journals import Journals
 from tta_gateway.node.key_ring import people_of
-from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.subscribed import Subscribed
-from tta_gateway.node.valkeys import serves
-from tta_gateway.node.vaults import following
 from tta_gateway.snapshot.parts import Parts, base_of, bound_of
 from tta_gateway.support.bus import Notes
 from tta_gateway.support.clock import Clock, Stamp
@@ -50,7 +32,6 @@ from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.tasks import lasting, spawn
-from tta_gateway.support.valkey.topology import Served, Topology
 
 _LOOK: Final = 1.0  # seconds between two looks where nothing wakes it
 _MOST: Final = 64  # records of a transaction
@@ -103,13 +84,13 @@ class Guard:
         self.escalation = Escalation(store, trying, self._outside, counts)
         self._desk = Desk(self.escalation, wall=clock.wall)
         self._desk.is_lasting = lambda: not self._fails
-        self._client = StateClient(
-            lambda: self.snapshot, topology=self._topology, log=self.log, died=self.died
+        self._channels = CrisisChannels(
+            lambda: self.parts,
+            lambda: self.snapshot,
+            wall=clock.wall,
+            log=self.log,
+            died=self.died,
         )
-        self._post: Post = CrisisPost(
-            self._client, wall=clock.wall, vault=following(self.log, lambda: self.snapshot)
-        )
-        self._services = CrisisServices(lambda: self.parts)
         self._subscribed = Subscribed(self.log)
         self._deliveries = Deliveries(self.escalation, died=self.died)
         self._journals = Journals(self.log, counts, wall=clock.wall)
@@ -182,7 +163,7 @@ class Guard:
         channels = {}
         for one in (*bound.contacts, *subscribers):
             try:
-                channels[one.name] = self._channel(one, bound)
+                channels[one.name] = self._channels.of(one, bound)
             except ssl.SSLError as error:
                 why = error.reason or str(error)
                 self.log.event("contact_unfit", contact=one.name, error=why)
@@ -190,25 +171,6 @@ class Guard:
         unfit = {one.name for one in bound.contacts} - channels.keys()
         self.escalation.adopt(bound, unfit, subscribers)
         self._journals.adopt(self.snapshot)
-
-    def _channel(self, contact: Contact, bound: EscalationBound) -> Channel:
-        if isinstance(contact, Hook):
-            return WebhookChannel(contact, node=bound.node, link=bound.link, wall=self._clock.wall)
-        if isinstance(contact, Mailbox):
-            return SmtpChannel(contact, link=bound.link, wall=self._clock.wall)
-        if isinstance(contact, Letters):
-            return RealtimeChannel(contact, self._post, node=bound.node, link=bound.link)
-        return ServiceChannel(
-            contact, self._services, node=bound.node, link=bound.link, wall=self._clock.wall
-        )
-
-    def _topology(self) -> Topology | None:
-        """Return who serves the store for state, as control has found out."""
-        raw = self.parts.live.get(serves("state"))
-        if raw is None or self.snapshot.state is None:
-            return None
-        served = msgspec.msgpack.decode(raw, type=Served)
-        return served.topology if served.of == self.snapshot.state.named else None
 
     # Its life
 
@@ -240,7 +202,7 @@ class Guard:
         if self._server is not None:
             self._server.close()
         self._journals.close()
-        self._client.close()
+        self._channels.close()
         self._lines.close()
 
     def _rung(self) -> None:

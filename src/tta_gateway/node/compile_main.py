@@ -14,11 +14,14 @@ from typing import NoReturn
 
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.node.log_path import KEY, complaint, path_of
-from tta_gateway.settings.compile import compile_snapshot
-from tta_gateway.settings.complaint import Complaint
-from tta_gateway.settings.load import load
 from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.sealed import compiled
+from tta_gateway.support.uncollected import Uncollected
+
+with Uncollected():
+    from tta_gateway.settings.compile import compile_snapshot
+    from tta_gateway.settings.complaint import Complaint
+    from tta_gateway.settings.load import load
 
 
 def compiled_file(file: Path, version: int, *, known_log: str = "") -> bytes:

@@ -17,11 +17,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Final
 
-import uvicorn
 import uvloop
 
 from tta_gateway.node import last_words
-from tta_gateway.node.assemble_control import Control
 from tta_gateway.node.life import settle, tell
 from tta_gateway.node.long_turns import take_long_turns
 from tta_gateway.node.updates import Updates
@@ -33,6 +31,14 @@ from tta_gateway.support.segment import Segment
 from tta_gateway.support.tasks import lasting, spawn
 from tta_gateway.support.uncollected import Uncollected
 from tta_gateway.support.usage import Usage
+
+# FastAPI would import all of Pydantic 1 to ask of every model whether it is one of that; where it
+# is not there, which Python is told by None, FastAPI says no.
+sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]
+with Uncollected():
+    import uvicorn
+
+    from tta_gateway.node.assemble_control import Control
 
 _TICK: Final = 0.2  # seconds
 _QUEUE: Final = 4096  # connections of all workers that wait for the next control

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+import tta_gateway.edge.demand  # noqa: F401 - credentials.py wants it for a handshake: too late here
 from tta_gateway.edge.credentials import service_context
 from tta_gateway.kernel.route import Endpoint, Service, ServiceTls
 from tta_gateway.kernel.standing import section

@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.identity.policy import Identity
-from tta_gateway.features.realtime.acknowledging import ACK, Acknowledging
+from tta_gateway.features.realtime.acknowledging import Acknowledging
 from tta_gateway.features.realtime.attendant import Ports
-from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.features.realtime.bound import ACK, SEND, ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.codes import (
     FORCE_RECONNECT,
@@ -29,7 +29,7 @@ from tta_gateway.features.realtime.mail import Mail, Posting
 from tta_gateway.features.realtime.procedures import Named, Procedure
 from tta_gateway.features.realtime.public import EMULATION, HTTP_STREAM, SSE
 from tta_gateway.features.realtime.publication import Publication
-from tta_gateway.features.realtime.sending import SEND, Sending
+from tta_gateway.features.realtime.sending import Sending
 from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
 from tta_gateway.features.realtime.streams import EventStream, HttpStream, HubStreams

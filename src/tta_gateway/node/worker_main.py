@@ -22,7 +22,6 @@ from pathlib import Path
 import uvloop
 
 from tta_gateway.node import last_words
-from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.node.covering import Covering
 from tta_gateway.node.doors import BACKLOG, Door, Doors, Watchman
 from tta_gateway.node.last_call import last_call
@@ -37,8 +36,12 @@ from tta_gateway.support.log_socket import LineSender
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
 from tta_gateway.support.tasks import spawn
+from tta_gateway.support.uncollected import Uncollected
 from tta_gateway.support.usage import Usage
 from tta_gateway.wire.web_socket import RESTARTED
+
+with Uncollected():
+    from tta_gateway.node.assemble_worker import Worker
 
 _YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
 _TO_END = (signal.SIGTERM, signal.SIGUSR2, signal.SIGQUIT)

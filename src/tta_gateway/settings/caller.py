@@ -14,7 +14,7 @@ from tta_gateway.settings.nearest import nearest
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import Config, Items
 from tta_gateway.support.spiffe import spiffe_id
-from tta_gateway.support.svid import called
+from tta_gateway.support.withdrawal import called
 
 Mapping: TypeAlias = dict[str, Value]
 Complaints: TypeAlias = Iterator[tuple[Path, str]]

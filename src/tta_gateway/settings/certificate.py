@@ -2,34 +2,21 @@
 
 Whatever is wrong with them is said when the configuration is checked, not when a client connects.
 What goes on from here is what was checked, not where it stands: files may be others a moment later.
+What reads them is imported once there is one to read: most configurations name none.
 """
 
 import ssl
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
-
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING, Final
 
 from tta_gateway.support.pem import load_authorities, load_pair
 
-_KINDS: Final = (
-    (ec.EllipticCurvePublicKey, "ECDSA"),
-    (rsa.RSAPublicKey, "RSA"),
-    (ed25519.Ed25519PublicKey, "Ed25519"),
-    (ed448.Ed448PublicKey, "Ed448"),
-)
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
+
 _OTHERS: Final = 0o007  # what everybody on the machine may do
 _PEM: Final = "`-----BEGIN CERTIFICATE-----`"
 
@@ -44,7 +31,7 @@ class Facts:
     expires: float
 
 
-def chain(path: str) -> list[x509.Certificate]:
+def chain(path: str) -> "list[Certificate]":
     """Return the certificates of a file; ValueError in words if they cannot serve."""
     found = authorities(path)
     for one, issuer in pairwise(found):
@@ -57,8 +44,10 @@ def chain(path: str) -> list[x509.Certificate]:
     return found
 
 
-def authorities(path: str) -> list[x509.Certificate]:
+def authorities(path: str) -> "list[Certificate]":
     """Return the certificates of a file in any order; ValueError in words if there are none."""
+    from cryptography import x509
+
     data = _data(path)
     try:
         return x509.load_pem_x509_certificates(data)
@@ -68,6 +57,8 @@ def authorities(path: str) -> list[x509.Certificate]:
 
 def trusted(path: str) -> bytes:
     """Return the authorities of a file, and no more; ValueError in words if they cannot serve."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     pem = b"".join(one.public_bytes(Encoding.PEM) for one in authorities(path))
     try:
         load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pem)
@@ -81,22 +72,37 @@ def facts(path: str) -> Facts:
     return _facts(chain(path)[0], path)
 
 
-def _facts(leaf: x509.Certificate, path: str) -> Facts:
+def _facts(leaf: "Certificate", path: str) -> Facts:
     names = _names(leaf)
     if names is None:
         raise ValueError(
             f"`{path}` is made out to nobody: clients want names in subjectAltName, and read "
             "nothing else"
         )
-    kind = next((kind for type_, kind in _KINDS if isinstance(leaf.public_key(), type_)), None)
+    kind = _kind(leaf)
     if kind is None:
         raise ValueError(f"`{path}` has a key that TLS does not use: take an ECDSA or RSA one")
     begins, expires = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     return Facts(kind, names, begins.timestamp(), expires.timestamp())
 
 
-def _names(leaf: x509.Certificate) -> tuple[str, ...] | None:
+def _kind(leaf: "Certificate") -> str | None:
+    """Return the kind of key that a certificate is about; None of one that TLS does not use."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+
+    kinds = (
+        (ec.EllipticCurvePublicKey, "ECDSA"),
+        (rsa.RSAPublicKey, "RSA"),
+        (ed25519.Ed25519PublicKey, "Ed25519"),
+        (ed448.Ed448PublicKey, "Ed448"),
+    )
+    return next((kind for type_, kind in kinds if isinstance(leaf.public_key(), type_)), None)
+
+
+def _names(leaf: "Certificate") -> tuple[str, ...] | None:
     """Return the DNS names of a certificate, which may have addresses alone; None without any."""
+    from cryptography import x509
+
     try:
         said = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -120,7 +126,14 @@ def check_key(path: str, certificate: str) -> None:
     pair(certificate, path)
 
 
-def _pair(found: list[x509.Certificate], certificate: str, path: str) -> bytes:
+def _pair(found: "list[Certificate]", certificate: str, path: str) -> bytes:
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
     key = _key(path)
     mine, its = (
         one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -139,7 +152,10 @@ def _pair(found: list[x509.Certificate], certificate: str, path: str) -> bytes:
     return pem
 
 
-def _key(path: str) -> PrivateKeyTypes:
+def _key(path: str) -> "PrivateKeyTypes":
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     data = _data(path)
     try:
         return load_pem_private_key(data, password=None)

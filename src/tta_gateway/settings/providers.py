@@ -4,13 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
-from joserfc.errors import JoseError
-from joserfc.jwk import import_key
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from tta_gateway.features.identity.bound import OWN_ISSUER, External
 from tta_gateway.features.identity.jws import Malformed, objects
-from tta_gateway.features.identity.key import UnusableKey, key_of
 from tta_gateway.features.identity.key_source import metadata_url
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.settings import access, certificate, delegated
@@ -41,6 +38,11 @@ def _text(value: object) -> str:
 
 def _private(value: object) -> bytes:
     """Return a private JWK that signs."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import import_key
+
+    from tta_gateway.features.identity.key import UnusableKey, key_of
+
     text = _text(value)
     try:
         jwk = objects(text.encode())

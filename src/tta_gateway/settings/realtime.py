@@ -15,8 +15,9 @@ from tta_gateway.features.access import config as access
 from tta_gateway.features.access.config import RoleName, RouteAccessConfig
 from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.ratelimit.config import RateLimitConfig, RouteLimitConfig
-from tta_gateway.features.realtime.acknowledging import ACK
 from tta_gateway.features.realtime.bound import (
+    ACK,
+    SEND,
     ChannelRule,
     InboxBound,
     Procedure,
@@ -29,7 +30,6 @@ from tta_gateway.features.realtime.config import (
     KeepConfig,
     ReceiptsConfig,
 )
-from tta_gateway.features.realtime.sending import SEND
 from tta_gateway.features.safety.bound import Mode
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import TrafficClass

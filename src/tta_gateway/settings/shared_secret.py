@@ -3,11 +3,12 @@
 import json
 
 from tta_gateway.features.identity.jws import encoded
-from tta_gateway.features.identity.key import UnusableKey, secret
 
 
 def shared(value: object) -> bytes:
     """Return a secret as a JWK in JSON; ValueError if it can be guessed, or is known to anybody."""
+    from tta_gateway.features.identity.key import UnusableKey, secret
+
     text = value if isinstance(value, str) else ""
     try:
         secret(text.encode())

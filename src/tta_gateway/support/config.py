@@ -4,6 +4,7 @@ Control's side alone imports this: a worker knows only what settings compile int
 pydantic.
 """
 
+import os
 import re
 from decimal import Decimal
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
@@ -17,6 +18,10 @@ from pydantic import (
     PlainSerializer,
     WithJsonSchema,
 )
+
+# Before the first model is made, Pydantic looks through all that is installed for plugins, which is
+# a tenth of a start, and would run what it finds.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ look at.  Whatever cannot be read makes the whole certificate worthless.
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -18,8 +17,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from tta_gateway.support.spiffe import spiffe_id
 
-_DIGITS: Final = re.compile(r"[0-9a-f]+")
-_SERIAL, _PRINT = 40, 64  # hexadecimal digits
 Side = Literal["client", "server"]
 _MALFORMED: Final = (
     x509.DuplicateExtension,
@@ -105,7 +102,7 @@ def _check_use(extensions: x509.Extensions, side: Side) -> None:
 def names_of(chain: Sequence[bytes]) -> frozenset[str]:
     """Return what the certificates of a chain in DER are called by who withdraws them.
 
-    That is their serial numbers and fingerprints, each in hexadecimal digits (`called`).
+    That is their serial numbers and fingerprints, as support/withdrawal.py spells them.
     """
     found = set[str]()
     for der in chain:
@@ -113,21 +110,6 @@ def names_of(chain: Sequence[bytes]) -> frozenset[str]:
         with contextlib.suppress(*_MALFORMED):  # then it has no other name, and counts for nothing
             found.add(f"{x509.load_der_x509_certificate(der).serial_number:x}")
     return frozenset(found)
-
-
-def called(text: str) -> str:
-    """Return a serial number, or a SHA-256 fingerprint, as it is compared; ValueError if neither.
-
-    Both are hexadecimal digits, with colons or without: 64 of a fingerprint, 40 at most of a
-    serial number (RFC 5280 4.1.2.2).
-    """
-    digits = text.replace(":", "").lower()
-    if not _DIGITS.fullmatch(digits) or len(digits) not in {*range(1, _SERIAL + 1), _PRINT}:
-        raise ValueError(
-            f"`{text}` is neither a serial number (1 to {_SERIAL} hexadecimal digits) nor a "
-            f"SHA-256 fingerprint ({_PRINT}): `tta-gateway pki show` prints both"
-        )
-    return digits if len(digits) == _PRINT else f"{int(digits, 16):x}"
 
 
 def authority(der: bytes) -> bytes:

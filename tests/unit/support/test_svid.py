@@ -19,7 +19,7 @@ from tests.helpers.svids import (
     Leaf,
     usage,
 )
-from tta_gateway.support.svid import Unfit, authorities, authority, called, names_of, svid_of
+from tta_gateway.support.svid import Unfit, authorities, authority, names_of, svid_of
 
 ANY = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
 CODE = ExtendedKeyUsageOID.CODE_SIGNING
@@ -122,17 +122,3 @@ def test_a_certificate_is_called_by_its_serial_number_and_its_fingerprint() -> N
     assert names_of((leaf.der,)) == {f"{leaf.certificate.serial_number:x}", printed}
     assert names_of((b"none",)) == {hashlib.sha256(b"none").hexdigest()}
     assert names_of(()) == frozenset()
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [("0A:bc", "abc"), ("00", "0"), ("AB" * 32, "ab" * 32), ("0" * 64, "0" * 64)],
-)
-def test_digits_are_compared_however_they_are_written(text: str, name: str) -> None:
-    assert called(text) == name
-
-
-@pytest.mark.parametrize("text", ["", ":", "g", "0x1", "a" * 41, "a" * 63, "a" * 65, "-1", "1 2"])
-def test_anything_else_calls_no_certificate(text: str) -> None:
-    with pytest.raises(ValueError, match="neither a serial number"):
-        called(text)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tta_gateway.kernel.principal import MTLS, Principal
-from tta_gateway.support.svid import Unfit, authority, names_of, svid_of
 
 
 class Fault(Enum):
@@ -42,6 +41,9 @@ def read(chain: tuple[bytes, ...]) -> Papers | Fault:
     """
     if not chain:
         return Fault.MISSING
+    # A listener whose clients prove who they are has imported it already (edge/credentials.py).
+    from tta_gateway.support.svid import Unfit, authority, names_of, svid_of
+
     try:
         found = svid_of(chain, "client")
     except Unfit:

@@ -5,12 +5,12 @@ from typing import Annotated, Final
 
 import msgspec
 
+from tta_gateway.features.realtime.bound import ACK
 from tta_gateway.features.realtime.codes import NOT_AVAILABLE, PERMISSION_DENIED, Refused
 from tta_gateway.features.realtime.doorkeeper import Allowed, Caller, Returned
 from tta_gateway.features.realtime.inbox import Inbox
 from tta_gateway.features.realtime.procedures import understood
 
-ACK: Final = "ack"
 MOST: Final = 100
 """letters that are acknowledged at once"""
 

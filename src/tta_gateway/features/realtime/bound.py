@@ -1,8 +1,14 @@
 """What a worker needs to know of channels: who may do what there, and what is kept."""
 
+from typing import Final
+
 import msgspec
 
 from tta_gateway.kernel.route import Route
+
+ACK: Final = "ack"
+SEND: Final = "message.send"
+"""What the gateway's own procedures are called (acknowledging.py, sending.py)."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import msgspec
 
 from tta_gateway.features.realtime.amending import amended
+from tta_gateway.features.realtime.bound import SEND
 from tta_gateway.features.realtime.broker import Broker, Published
 from tta_gateway.features.realtime.codes import (
     LIMIT_EXCEEDED,
@@ -24,7 +25,6 @@ from tta_gateway.features.realtime.procedures import understood
 from tta_gateway.features.realtime.publication import ClientInfo, Publication
 from tta_gateway.features.realtime.session import LONGEST_CHANNEL, OURS
 
-SEND: Final = "message.send"
 LONGEST_ID: Final = 128
 """characters"""
 
