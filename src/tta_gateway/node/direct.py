@@ -37,7 +37,8 @@ class Direct:
         """Call this; `request` and `body` are how its parameters are called."""
         self._call = call
         self._request = request
-        self._body, self._model = body or ("", None)
+        self._body = body[0] if body else ""
+        self._model = body[1] if body else None
         self._is_optional = is_optional
 
     def answer(self, request: Request, body: bytes) -> Awaitable[Response] | None:

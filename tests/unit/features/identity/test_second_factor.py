@@ -1,6 +1,6 @@
 """Showing a second factor: at the login, in a session, and every lie about it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,8 @@ def test_one_that_is_enrolled_while_a_password_is_looked_at_is_asked_for(tmp_pat
         logins = ada.house.kept.logins
         tried = logins.tried
 
-        async def meanwhile(*said: Any, **more: Any) -> Tried:
-            found = await tried(*said, **more)
+        async def meanwhile(name: str, keys: Sequence[tuple[bytes, int]], *, now: float) -> Tried:
+            found = await tried(name, keys, now=now)
             await ada.enrol_totp()
             return found
 
