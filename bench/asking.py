@@ -34,6 +34,7 @@ from paced import Heard
 from process import BenchError
 from products import BENCH, TARGET, UPSTREAM, Product, Running, launch
 
+from tta_gateway.node.long_turns import take_turns
 from tta_gateway.support.clock import SystemClock
 
 ROUNDS: Final = 9
@@ -133,6 +134,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--step-back", type=int, default=0, help="a priority (nice) for control, to try one"
     )
+    parser.add_argument(
+        "--turn",
+        type=int,
+        default=0,
+        help="microseconds that turns of control and of what hashes passwords take, to try them "
+        "(sched_setattr(2): 100 and more)",
+    )
     parser.add_argument("--write", action="store_true", help="write the section of RESULTS.md")
     parser.set_defaults(disturbed=0)
     return parser.parse_args()
@@ -203,6 +211,20 @@ def _step_back(gateway: Running, nice: int) -> None:
             os.setpriority(os.PRIO_PROCESS, int(task.name), nice)
 
 
+def _take_turns(gateway: Running, microseconds: int) -> None:
+    """Have control, and what hashes for it, take other turns than they do by themselves."""
+    if not microseconds:
+        return
+    for one in cpu.tree(control_of(gateway.daemon.pid)):
+        for task in (cpu.PROC / str(one.pid) / "task").iterdir():
+            number = int(task.name)
+            gives_way = os.sched_getscheduler(number) == os.SCHED_IDLE
+            if not take_turns(number, microseconds * 1000):
+                raise BenchError("the system lets no turns be taken")
+            if gives_way:  # that keeps them, and cannot be told of them itself
+                os.sched_setscheduler(number, os.SCHED_IDLE, os.sched_param(0))
+
+
 async def _rounds(
     gateway: Running, key: Key, options: argparse.Namespace, roots: tuple[int, ...]
 ) -> list[dict[str, Both]]:
@@ -210,6 +232,7 @@ async def _rounds(
     known = cycle([_get(key.token())])
     names = cycle([_login(f"user{number}", wrong=number % 10 == 0) for number in range(USERS)])
     for number in range(options.rounds):
+        _take_turns(gateway, options.turn)  # once more: another process may hash by now
         new = (_get(key.token()) for _ in count())
         kinds: dict[str, tuple[Iterator[bytes], int]] = {
             "nothing else": (iter(()), 0),
@@ -318,7 +341,7 @@ def _publish(
     body = [about, report.table(head, rows=rows), "\n".join(verdicts)]
     body.append(f"Loop lag of all of it: {lag}")
     report.say("\n\n".join(body))
-    if options.write or (options.rounds >= ROUNDS and not options.step_back):
+    if options.write or (options.rounds >= ROUNDS and not options.step_back and not options.turn):
         title = "## What others feel while many are asked who they are"
         report.save("asking", "\n\n".join([title, method.strip(), *body]))
 

@@ -10,6 +10,8 @@ import asyncio
 import os
 import socket
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from tta_gateway.features.identity.hashing import Threads
@@ -38,21 +40,49 @@ class _Process:
             theirs.close()
         ours.setblocking(False)
         self._channel = ours
+        self._then: Callable[[bytes], None] | None = None
+        # Once for all tasks: to begin and end listening takes the system longer than an answer.
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(ours.fileno(), self._hear)
 
-    async def ask(self, task: bytes) -> bytes:
+    def ask(self, task: bytes, then: Callable[[bytes], None]) -> None:
+        """Have it do something; `then` hears its answer, or nothing (b"") if it has died.
+
+        OSError if it had died before.
+        """
+        self._channel.send(task)
+        self._then = then
+
+    async def asked(self, task: bytes) -> bytes:
         """Return its answer; OSError if it has died."""
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._channel, task)
-        said = await loop.sock_recv(self._channel, LARGEST)
+        said: asyncio.Future[bytes] = self._loop.create_future()
+        self.ask(task, partial(_tell, said))
+        return await said or _died()
+
+    def _hear(self) -> None:
+        try:
+            said = self._channel.recv(LARGEST)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
         if not said:
-            raise ConnectionResetError
-        return said
+            self._loop.remove_reader(self._channel.fileno())
+        then, self._then = self._then, None
+        if then is not None:
+            then(said)
 
     def end(self) -> None:
         """End it, whatever it is doing."""
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._channel.fileno())
         self._channel.close()
         self._process.kill()
         self._process.wait()
+
+
+def _died() -> bytes:
+    raise ConnectionResetError
 
 
 class Hashers:
@@ -88,29 +118,55 @@ class Hashers:
 
     async def _done(self, known: str, text: bytes) -> bytes:
         task = task_of(known, text)
-        done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        if self._under_way < self.at_once:
-            self._under_way += 1
-            spawn(self._leisurely(task, done), name="hashing", died=self._died)
-            await asyncio.wait((done,), timeout=PATIENCE)
-        if not done.done():
-            spawn(self._steadily(task, done), name="hashing", died=self._died)
-        return await done
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bytes] = loop.create_future()
+        if self._under_way >= self.at_once:
+            self._go_on_steadily(task, done)
+            return await done
+        late = loop.call_later(PATIENCE, self._go_on_steadily, task, done)
+        try:
+            self._begin(task, done)
+            return await done
+        finally:
+            late.cancel()
 
-    async def _leisurely(self, task: bytes, done: "asyncio.Future[bytes]") -> None:
+    def _begin(self, task: bytes, done: "asyncio.Future[bytes]") -> None:
         """Have it done by one that gives way, however long that takes."""
+        self._under_way += 1
         one = None
         try:
             one = self._idle.pop() if self._idle else _Process("idle")
-            _tell(done, await one.ask(task))
+            one.ask(task, partial(self._end, one, task, done))
         except OSError as error:
-            self._lose(one, error)
-            await self._here(task, done)
-        else:
-            self._idle.append(one)
-            self._lost = False
-        finally:
-            self._under_way -= 1
+            self._do_instead(one, error, task, done)
+
+    def _end(self, one: _Process, task: bytes, done: "asyncio.Future[bytes]", said: bytes) -> None:
+        """Take the answer of one that gives way; it may have died instead."""
+        if not said:
+            self._do_instead(one, ConnectionResetError(), task, done)
+            return
+        self._under_way -= 1
+        self._idle.append(one)
+        self._lost = False
+        _tell(done, said)
+
+    def _do_instead(
+        self, one: _Process | None, error: OSError, task: bytes, done: "asyncio.Future[bytes]"
+    ) -> None:
+        """Have it done here, in the place of a process that there is not."""
+        self._lose(one, error)
+
+        async def here() -> None:
+            try:
+                await self._here(task, done)
+            finally:
+                self._under_way -= 1
+
+        spawn(here(), name="hashing", died=self._died)
+
+    def _go_on_steadily(self, task: bytes, done: "asyncio.Future[bytes]") -> None:
+        if not done.done():
+            spawn(self._steadily(task, done), name="hashing", died=self._died)
 
     async def _steadily(self, task: bytes, done: "asyncio.Future[bytes]") -> None:
         """Have it done by the one that runs, in its turn."""
@@ -119,7 +175,7 @@ class Hashers:
                 return
             try:
                 self._steady = self._steady or _Process("low")
-                _tell(done, await self._steady.ask(task))
+                _tell(done, await self._steady.asked(task))
             except OSError as error:
                 one, self._steady = self._steady, None
                 self._lose(one, error)

@@ -33,8 +33,14 @@ def take_long_turns() -> bool:
     Of a process that is to give way (support/giving_way.py), this must come first: once it does,
     the system says yes and changes nothing.
     """
+    return take_turns(0, LONG)
+
+
+def take_turns(task: int, length: int) -> bool:
+    """Have a task (0: the one that asks) take turns of so many nanoseconds, in that class."""
     number = _SET.get(platform.machine())
     if sys.platform != "linux" or number is None:
         return False
-    asked = ATTRIBUTES.pack(ATTRIBUTES.size, _PATIENT, 0, os.nice(0), 0, LONG, 0, 0)
-    return bool(ctypes.CDLL(None).syscall(number, 0, asked, 0) == 0)
+    nice = os.getpriority(os.PRIO_PROCESS, task)
+    asked = ATTRIBUTES.pack(ATTRIBUTES.size, _PATIENT, 0, nice, 0, length, 0, 0)
+    return bool(ctypes.CDLL(None).syscall(number, task, asked, 0) == 0)

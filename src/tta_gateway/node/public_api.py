@@ -27,6 +27,7 @@ from tta_gateway.kernel.problem import (
     REQUEST_INVALID,
     Problem,
 )
+from tta_gateway.node.direct import directs
 
 _KINDS: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
 _OURS: Final = 500  # and above: not the client's fault
@@ -53,6 +54,7 @@ class PublicApp:
         app.add_exception_handler(RequestValidationError, self._invalid)
         app.add_exception_handler(Exception, self._broken)  # raised again: reported below
         self.app = app
+        self._directs = directs(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request: with a bounded body, and whatever fails."""
@@ -65,10 +67,28 @@ class PublicApp:
             return
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}  # the server leaves the body out (RFC 9110 9.3.2)
+        again = _again(body, receive)
         try:
-            await self.app(scope, _again(body, receive), send)
+            await (await self._directly(scope, again, body) or self.app)(scope, again, send)
         except Exception as error:  # noqa: BLE001 - the client has its answer, or is cut off
             self._failed(_id(scope), error)
+
+    async def _directly(self, scope: Scope, receive: Receive, body: bytes) -> Response | None:
+        """Return the answer of an endpoint that needs nothing of FastAPI; None of any other."""
+        direct = self._directs.get((scope["method"], scope["path"]))
+        if direct is None:
+            return None
+        request = Request(scope, receive)
+        try:
+            answer = direct.answer(request, body)
+            return None if answer is None else await answer
+        except GatewayError as error:
+            return await self._refused(request, error)
+        except HTTPException as error:
+            return await self._not_served(request, error)
+        except Exception as error:  # noqa: BLE001 - as below, behind the usual way
+            self._failed(_id(scope), error)
+            return await self._broken(request, error)
 
     async def _refused(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, GatewayError)  # it is registered for nothing else

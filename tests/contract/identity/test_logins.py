@@ -6,7 +6,8 @@ import pytest
 
 from tests.helpers.identity_house import NOW, House, at_home
 from tta_gateway.features.identity import refresh_token
-from tta_gateway.features.identity.store import DISABLED, Session, Tried, User
+from tta_gateway.features.identity.factor import TOTP, Factor
+from tta_gateway.features.identity.store import DISABLED, Guarded, Session, Tried, User
 from tta_gateway.support.sql.url import DatabaseUrl
 
 pytestmark = pytest.mark.e2e
@@ -19,10 +20,17 @@ async def tried(house: House, name: str = "ada", *, now: float = NOW) -> Tried:
     return await house.logins.tried(name, KEYS, now=now)
 
 
-async def begun(house: House, user: User, name: str = "s1") -> tuple[User, Session] | None:
+async def begun(
+    house: House, user: User, name: str = "s1", *, unguarded: bool = False
+) -> tuple[User, Session] | None:
     wanted = Session(name, user.id, NOW, NOW, NOW + 100_000.0, "pwd")
-    token = refresh_token.first()
-    return await house.logins.begin(wanted, token, known=user.changed, tried=(ACCOUNT, PLACE))
+    return await house.logins.begin(
+        wanted,
+        refresh_token.first(),
+        known=user.changed,
+        tried=(ACCOUNT, PLACE),
+        unguarded=unguarded,
+    )
 
 
 def test_who_tries_is_found_and_counted_until_they_have_to_wait(url: DatabaseUrl) -> None:
@@ -79,6 +87,23 @@ def test_none_begins_behind_a_change_and_the_try_was_good_even_so(
         assert await begun(house, ada) is None
         assert await house.sessions.open(ada.id, now=NOW) == []
         assert await house.failures.waits([ACCOUNT, PLACE], now=NOW) == 0.0
+
+    at_home(url, work)
+
+
+def test_none_that_is_to_be_unguarded_begins_beside_a_second_factor(url: DatabaseUrl) -> None:
+    async def work(house: House) -> None:
+        ada, bob = await house.user(), await house.user("bob")
+        factor = Factor("f1", ada.id, TOTP, "phone", NOW, secret=b"sealed")
+        await house.factors.add(factor, [b"digest"], is_first=True)
+        for _ in range(3):
+            await tried(house)
+        with pytest.raises(Guarded):
+            await begun(house, ada, unguarded=True)
+        assert await house.sessions.open(ada.id, now=NOW) == []
+        assert await tried(house) == Tried(None, 5.0)  # nothing is forgotten yet
+        assert await begun(house, ada) is not None
+        assert await begun(house, bob, "s2", unguarded=True) is not None
 
     at_home(url, work)
 

@@ -57,6 +57,19 @@ def test_who_gives_way_behind_that_keeps_them() -> None:
     assert told == [str(os.SCHED_IDLE), str(os.nice(0)), str(long_turns.LONG)]
 
 
+@pytest.mark.skipif(_version() < (6, 12), reason="Linux has turns of one's own since 6.12")
+def test_another_may_be_given_turns_and_gives_way_with_them() -> None:
+    told = said(
+        "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))",
+        "print(long_turns.take_turns(os.getpid(), 200_000))",
+        "told()",
+        "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))",
+        "told()",
+    )
+    given = str(os.nice(0)), "200000"
+    assert told == ["True", str(os.SCHED_BATCH), *given, str(os.SCHED_IDLE), *given]
+
+
 def test_where_nobody_knows_how_to_ask_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "abacus")
     assert not long_turns.take_long_turns()

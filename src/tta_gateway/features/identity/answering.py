@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
+from pydantic import BaseModel
 
 from tta_gateway.features.identity import access_cookie, cookie, oauth_cookie
 from tta_gateway.features.identity.api_bodies import SessionTold, TokenTold, UserTold
@@ -15,12 +16,18 @@ from tta_gateway.kernel.principal import Principal
 
 NO_STORE: Final = {"cache-control": "no-store"}
 _PLAYER: Final = "player"
+_JSON: Final = "application/json"
+
+
+def answered(told: BaseModel) -> Response:
+    """Return the answer that says this, and is kept by nobody on its way."""
+    return Response(told.model_dump_json(), media_type=_JSON, headers=NO_STORE)
 
 
 def granted(issuing: Issuing, grant: Grant, *, in_cookie: bool) -> Response:
     """Return the answer with the tokens."""
     told = token_told(issuing, grant, in_cookie=in_cookie)
-    answer = JSONResponse(told.model_dump(), headers=NO_STORE)
+    answer = answered(told)
     if in_cookie:
         keep_both(answer, issuing, grant)
     return answer
@@ -54,9 +61,7 @@ def know(answer: Response, issuing: Issuing, value: str, seconds: float) -> None
 
 def entered(issuing: Issuing, grant: Grant, secret: bytes, *, in_cookie: bool) -> Response:
     """Return the answer to who has just logged in."""
-    answer = JSONResponse(
-        token_told(issuing, grant, in_cookie=in_cookie).model_dump(), headers=NO_STORE
-    )
+    answer = answered(token_told(issuing, grant, in_cookie=in_cookie))
     if in_cookie:
         kept_in(answer, issuing, grant, secret)
     return answer

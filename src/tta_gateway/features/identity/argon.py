@@ -32,4 +32,13 @@ def is_right(known: str, text: bytes) -> bool:
 
 def is_outdated(known: str) -> bool:
     """Tell whether a hash was made otherwise than they are now."""
-    return _hasher.check_needs_rehash(known)
+    return _shape(known) != _USUAL and _hasher.check_needs_rehash(known)
+
+
+def _shape(known: str) -> tuple[str, ...]:
+    """Return what a hash says of how it was made: all but its salt, its end, and their lengths."""
+    head, *ends = known.rsplit("$", 2)
+    return head, *(str(len(one)) for one in ends)
+
+
+_USUAL: Final = _shape(NOBODYS)

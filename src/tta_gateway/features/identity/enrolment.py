@@ -178,7 +178,7 @@ class Enrolment:
         """Take one away; ClientFault says what has to be shown first, or why it has to stay."""
         user = await self._all.user(principal.subject)
         self._check(principal, level=_LEVEL)
-        keeps_one = await self._all.needs_one(user)
+        keeps_one = self._all.wants(user)
         try:
             gone = await self._all.factors.remove(user.id, factor_id, keeps_one=keeps_one)
         except LastOne:

@@ -1,6 +1,5 @@
 """Names of users: one way to write each."""
 
-import hashlib
 import hmac
 import unicodedata
 from ipaddress import ip_address
@@ -57,6 +56,4 @@ def address_key(address: str, key: bytes) -> bytes:
 
 
 def _keyed(text: str, key: bytes) -> bytes:
-    return hmac.new(
-        key, b"tta-gateway login 1 " + text.encode("utf-8", "replace"), hashlib.sha256
-    ).digest()
+    return hmac.digest(key, b"tta-gateway login 1 " + text.encode("utf-8", "replace"), "sha256")

@@ -133,8 +133,8 @@ class SecondFactors:
             return False
         return is_late(await self.factors.granted(user.id, wanted), self.rules, now=self.now())
 
-    async def needs_one(self, user: User) -> bool:
-        """Tell whether somebody may not be without one."""
+    def wants(self, user: User) -> bool:
+        """Tell whether somebody may not be without one, sooner or later."""
         return bool(needs(standing(user, self.issuing).roles, self.rules))
 
     async def _asked(

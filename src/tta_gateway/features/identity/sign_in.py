@@ -19,6 +19,7 @@ from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.signing import Signer
 from tta_gateway.features.identity.store import (
     Failures,
+    Guarded,
     Logins,
     Refreshed,
     Session,
@@ -84,6 +85,9 @@ class Gatekeeper(Protocol):
 
     async def check(self, user: User, methods: str, *, link: str) -> None:
         """Let in who needs none, or has to show none; GatewayError says what is asked."""
+
+    def wants(self, user: User) -> bool:
+        """Tell whether a role of theirs needs one, sooner or later."""
 
     async def bars(self, user: User, session: Session) -> bool:
         """Tell whether a session may not go on without one."""
@@ -195,6 +199,11 @@ class SignIn:
     async def _enter(self, shown: _Proved) -> Grant:
         """Begin the session of who has shown a password, or ask for a second factor."""
         user, link = shown.user, shown.link
+        if self.gate is not None and not self.gate.wants(user):
+            # Whether they have one of their own is looked at as the session begins.
+            with contextlib.suppress(Guarded):
+                grant = await self._begin(user, PASSWORD, tried=shown.tried, unguarded=True)
+                return await self._tied(grant, link)
         try:
             await self._check(user, PASSWORD, link)
         except GatewayError:
@@ -312,6 +321,7 @@ class SignIn:
         *,
         is_proved: bool = False,
         tried: tuple[bytes, bytes] | None = None,
+        unguarded: bool = False,
     ) -> Grant:
         now = self._wall()
         limits = limits_of(self._issuing(), user.roles)
@@ -325,17 +335,15 @@ class SignIn:
             methods=methods,
             proved=now if is_proved else 0.0,
         )
-        begun = await self._begun(wanted, token, user.changed, tried)
+        if tried is None:
+            begun = await self._stores.sessions.begin(wanted, token, known=user.changed)
+        else:
+            begun = await self._stores.logins.begin(
+                wanted, token, known=user.changed, tried=tried, unguarded=unguarded
+            )
         if begun is None:  # disabled in this moment, or has another password
             raise ClientFault(problems.LOGIN_REFUSED)
         return self.granted(*begun, token)
-
-    async def _begun(
-        self, wanted: Session, token: str, known: float, tried: tuple[bytes, bytes] | None
-    ) -> tuple[User, Session] | None:
-        if tried is None:
-            return await self._stores.sessions.begin(wanted, token, known=known)
-        return await self._stores.logins.begin(wanted, token, known=known, tried=tried)
 
     def granted(self, user: User, session: Session, token: str) -> Grant:
         """Return what whoever a session is of gets now."""

@@ -2,10 +2,12 @@
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
@@ -58,7 +60,15 @@ class Signer:
             warnings.simplefilter("ignore", SecurityWarning)
             self._algorithm = JWSRegistry(algorithms=[key.algorithm]).get_alg(key.algorithm)
         self._algorithm.check_key(self._key)
+        self._signature = self._signing()
         self._heads: dict[str, bytes] = {}
+
+    def _signing(self) -> Callable[[bytes], bytes]:
+        """Return what signs; Ed25519's key itself, without the looks at it before each time."""
+        key = self._key.private_key
+        if isinstance(key, Ed25519PrivateKey):
+            return key.sign
+        return partial(self._algorithm.sign, key=self._key)
 
     def __repr__(self) -> str:
         """Say which it is, and nothing that is secret."""
@@ -71,7 +81,7 @@ class Signer:
             head = encoded(msgspec.json.encode({**self._header, "typ": kind})) + b"."
             self._heads[kind] = head
         signed = head + encoded(msgspec.json.encode(claims))
-        return (signed + b"." + encoded(self._algorithm.sign(signed, self._key))).decode()
+        return (signed + b"." + encoded(self._signature(signed))).decode()
 
 
 def is_sealed_with(key: StoredKey, sealing: bytes) -> bool:

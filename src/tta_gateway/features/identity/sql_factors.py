@@ -53,6 +53,7 @@ _THEIRS = Prepared(
     .where(FACTORS.c.user_id == sa.bindparam("whose"))
     .order_by(FACTORS.c.created, FACTORS.c.id)
 )
+_ANY = Prepared(select(FACTORS.c.id).where(FACTORS.c.user_id == sa.bindparam("whose")).limit(1))
 
 
 class SqlFactors:
@@ -160,6 +161,11 @@ class SqlFactors:
         except Conflict:
             return False
         return True
+
+
+async def has_factor(connection: AsyncConnection, user_id: str) -> bool:
+    """Tell whether somebody has one, in this transaction."""
+    return await _ANY.first(connection, whose=user_id) is not None
 
 
 async def _of(connection: AsyncConnection, user_id: str) -> list[Factor]:

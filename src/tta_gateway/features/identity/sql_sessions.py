@@ -1,7 +1,7 @@
 """Sessions and their refresh tokens in SQL; of the tokens only digests stand there."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +27,7 @@ _MOST_FOLLOWED: Final = 100
 """successors of one that was used within the grace"""
 _ENDED: Final = [column.name for column in SESSIONS.c].index("ended")
 _BEHIND: Final = 0.00001  # seconds
+_FIELDS: Final = tuple(one.name for one in fields(Session))
 # Made once: to put a statement together costs more than to have it done.
 _BEGIN = Prepared(insert(SESSIONS))
 _ADD = Prepared(insert(TOKENS))
@@ -269,7 +270,7 @@ async def begun_by(
     if not user.is_active:
         return None
     kept = replace(session, used=issued(user, session.used))
-    await _BEGIN.do(connection, **asdict(kept))
+    await _BEGIN.do(connection, **{name: getattr(kept, name) for name in _FIELDS})
     await _add(connection, token, session.id, now=session.used)
     return user, kept
 

@@ -106,6 +106,10 @@ class Revocation:
     changed: float = 0.0
 
 
+class Guarded(Exception):
+    """Whoever logs in has a second factor, which is to be shown first."""
+
+
 class Users(Protocol):
     """Who there is."""
 
@@ -177,12 +181,19 @@ class Logins(Protocol):
         """
 
     async def begin(
-        self, session: Session, token: str, *, known: float, tried: tuple[bytes, bytes]
+        self,
+        session: Session,
+        token: str,
+        *,
+        known: float,
+        tried: tuple[bytes, bytes],
+        unguarded: bool = False,
     ) -> tuple[User, Session] | None:
         """Begin a session, as `Sessions.begin`, and forget what was tried for the account.
 
         What was tried from where it came from (the second of `tried`) is one less.  Both also
         where the user may not log in any more: the password was right.
+        `unguarded`: only if the user has no second factor; else nothing is done, and it is Guarded.
         """
 
 

@@ -54,7 +54,11 @@ class Held:
 
 def driven(work: Work[T], connection: Connection) -> T:
     """Do all of a transaction here; its begin and its end are others' business."""
-    doing = work(cast("AsyncConnection", Held(connection)))
+    return _driven(work, Held(connection))
+
+
+def _driven(work: Work[T], held: Held) -> T:
+    doing = work(cast("AsyncConnection", held))
     try:
         doing.send(None)
     except StopIteration as done:
@@ -83,9 +87,10 @@ class _Turn:
 class Lane:
     """A thread with a connection of its own, which does one transaction after the other."""
 
-    def __init__(self, engine: Engine, *, name: str) -> None:
-        """Begin when first asked."""
+    def __init__(self, engine: Engine, *, begin: str, name: str) -> None:
+        """Begin when first asked; `begin` is how SQLite is told of each transaction."""
         self._engine: Final = engine
+        self._begin = begin
         self._name = name
         self._turns: SimpleQueue[_Turn] = SimpleQueue()
         self._is_open = False
@@ -123,32 +128,61 @@ class Lane:
     # --- on the thread -----------------------------------------------------------------------
 
     def _run(self) -> None:
-        connection: Connection | None = None
+        held: _Connected | None = None
         while (work := (turn := self._turns.get()).work) is not None:
             try:
-                connection = connection or self._engine.connect()
-                done = _done(connection, work, turn)
+                held = held or _Connected(self._engine.connect(), self._begin)
+                done = held.done(work, turn)
             except BaseException as error:  # noqa: BLE001 - whoever waits hears of it
-                if connection is not None and _spoils(error):
-                    _drop(connection)
-                    connection = None
+                if held is not None and _spoils(error):
+                    _drop(held.connection)
+                    held = None
                 _tell(turn, _fail, error)
             else:
                 _tell(turn, _succeed, done)
             del turn, work  # nobody knows how long the next one is waited for
-        if connection is not None:
-            connection.close()
+        if held is not None:
+            held.connection.close()
         _tell(turn, _succeed, None)
 
 
-def _done(connection: Connection, work: Work[T], turn: _Turn) -> T:
-    with connection.begin():
-        if turn.is_given_up:
-            raise _GivenUp
-        told = driven(work, connection)
-        if turn.is_given_up:
-            raise _GivenUp
+class _Connected:
+    """A connection to SQLite, and its transactions.
+
+    The driver itself is told when they begin and end: it is much less to do than with SQLAlchemy,
+    which begins one of its own only where a statement is no prepared one, and ends it with this.
+    """
+
+    __slots__ = ("_begin", "_driver", "_held", "connection")
+
+    def __init__(self, connection: Connection, begin: str) -> None:
+        self.connection = connection
+        self._held = Held(connection)
+        assert self._held.driver is not None  # lanes are SQLite's
+        self._driver = self._held.driver
+        self._begin = begin
+
+    def done(self, work: Work[T], turn: _Turn) -> T:
+        """Return what comes of a transaction; whatever is raised has it undone."""
+        self._driver.execute(self._begin)
+        try:
+            _go_on(turn)
+            told = _driven(work, self._held)
+            _go_on(turn)
+            self._end(self.connection.commit, self._driver.commit)
+        except BaseException:
+            self._end(self.connection.rollback, self._driver.rollback)
+            raise
         return told
+
+    def _end(self, ours: Callable[[], None], drivers: Callable[[], None]) -> None:
+        """End it: by way of SQLAlchemy where that has taken part, which asks the driver to."""
+        (ours if self.connection.in_transaction() else drivers)()
+
+
+def _go_on(turn: _Turn) -> None:
+    if turn.is_given_up:
+        raise _GivenUp
 
 
 def _spoils(error: BaseException) -> bool:

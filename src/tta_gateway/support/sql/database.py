@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from functools import partial
+from types import TracebackType
 from typing import Any, Final
 
 from sqlalchemy import URL, Engine, NullPool, create_engine, event
@@ -31,6 +32,8 @@ _LITE: Final = (sqlite3.OperationalError, sqlite3.InternalError)
 _BARE: Final = (PoolTimeout, OSError, TimeoutError)
 _READS: Final = "tta_gateway_reads"
 """marks connections that only read"""
+_READ: Final = "BEGIN"
+_WRITE: Final = "BEGIN IMMEDIATE"
 _SQLITE: Final = (
     "PRAGMA journal_mode=WAL",  # who reads does not wait for who writes
     "PRAGMA synchronous=FULL",  # what is committed outlives the power
@@ -61,8 +64,10 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that sees one state of things; Unavailable if it cannot be had."""
-        async with _told(), asyncio.timeout(2 * PATIENCE), self._readers.connect() as connection:
-            yield connection
+        patience = asyncio.timeout(2 * PATIENCE)
+        with _Told():
+            async with patience, self._readers.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -72,22 +77,25 @@ class Database:
         SQLite it writes alone from its begin on).  Unavailable, or Conflict.
         """
         patience = asyncio.timeout(2 * PATIENCE)
-        async with _told(), patience, self._turn, self._engine.begin() as connection:
-            yield connection
+        with _Told():
+            async with patience, self._turn, self._engine.begin() as connection:
+                yield connection
 
     async def seen(self, work: Work[T]) -> T:
         """Return what comes of a transaction that only reads, in one go (at_once.py)."""
         if self._lanes is not None:
-            async with _told(), asyncio.timeout(2 * PATIENCE):
-                return await self._lanes[0].done(work)
+            with _Told():
+                async with asyncio.timeout(2 * PATIENCE):
+                    return await self._lanes[0].done(work)
         async with self.read() as connection:
             return await connection.run_sync(partial(driven, work))
 
     async def written(self, work: Work[T]) -> T:
         """Return what comes of a transaction, in one go: it is committed, or undone, as above."""
         if self._lanes is not None:
-            async with _told(), asyncio.timeout(2 * PATIENCE), self._turn:
-                return await self._lanes[1].done(work)
+            with _Told():
+                async with asyncio.timeout(2 * PATIENCE), self._turn:
+                    return await self._lanes[1].done(work)
         async with self.write() as connection:
             return await connection.run_sync(partial(driven, work))
 
@@ -105,19 +113,27 @@ class Database:
         return self._engine
 
 
-@asynccontextmanager
-async def _told() -> AsyncIterator[None]:
+class _Told:
     """Translate what SQLAlchemy and the drivers raise, without their texts: they may quote data.
 
     A statement that the database does not understand is a fault of ours, and stays what it is.
     """
-    try:
-        yield
-    except Exception as error:
-        told = _translated(error)
-        if told is None:
-            raise
-        raise told from None
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        places: TracebackType | None,
+    ) -> None:
+        """Raise what it means to whoever asked; what is not the database's goes on as it is."""
+        told = _translated(error) if isinstance(error, Exception) else None
+        if told is not None:
+            raise told from None
 
 
 def _translated(error: Exception) -> Exception | None:
@@ -159,6 +175,7 @@ def _engine(url: DatabaseUrl) -> AsyncEngine:
             hide_parameters=True,
         )
         _listen(made.sync_engine, url.file)
+        event.listen(made.sync_engine, "begin", _begun)
         return made
     return create_async_engine(
         _for_driver(url),
@@ -182,14 +199,15 @@ def _lanes(url: DatabaseUrl) -> tuple[Lane, Lane]:
         URL.create("sqlite+pysqlite", database=url.file), poolclass=NullPool, hide_parameters=True
     )
     _listen(engine, url.file)
-    reads = engine.execution_options(**{_READS: True})
-    return Lane(reads, name="sqlite reads"), Lane(engine, name="sqlite writes")
+    return (
+        Lane(engine, begin=_READ, name="sqlite reads"),
+        Lane(engine, begin=_WRITE, name="sqlite writes"),
+    )
 
 
 def _listen(engine: Engine, file: str) -> None:
     event.listen(engine, "do_connect", lambda *_: _owned(file))
     event.listen(engine, "connect", _prepared)
-    event.listen(engine, "begin", _begun)
 
 
 def _for_driver(url: DatabaseUrl) -> URL:
@@ -230,4 +248,4 @@ def _prepared(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver'
 
 def _begun(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own, of another kind
     reads = connection.get_execution_options().get(_READS, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(_READ if reads else _WRITE)

@@ -20,3 +20,9 @@ def test_what_stands_for_no_password_is_made_as_all_others_are() -> None:
     assert (made.type, made.time_cost, made.parallelism) == (Type.ID, 2, 1)
     assert made.memory_cost == argon.MEMORY
     assert argon.is_right(NOBODYS, b"nobody's password")
+
+
+def test_one_that_was_made_otherwise_is_outdated() -> None:
+    head, salt, end = NOBODYS.rsplit("$", 2)
+    others = (NOBODYS.replace("t=2", "t=1"), f"{head}${salt[:11]}${end}", f"{head}${salt}${end}AA")
+    assert [argon.is_outdated(one) for one in (NOBODYS, *others)] == [False, True, True, True]

@@ -1,6 +1,6 @@
 """Showing a second factor: at the login, in a session, and every lie about it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.helpers.sign_in_house import SignInHouse, within
 from tests.helpers.soft_key import SoftKey
 from tta_gateway.features.identity import challenge, metrics
 from tta_gateway.features.identity.bound import SecondFactor
+from tta_gateway.features.identity.store import Tried
 
 REFUSED = (401, "identity_second_factor_refused")
 INVALID = (401, "identity_challenge_invalid")
@@ -58,6 +59,22 @@ def test_who_has_an_authenticator_shows_its_code_and_gets_a_session_of_level_2(
         assert (said["acr"], said["amr"]) == ("2", ["pwd", "otp", "mfa"])
         assert said["auth_time"] == int(ada.house.now)
         assert good(ada) == 1.0
+
+    with_ada(tmp_path, work)
+
+
+def test_one_that_is_enrolled_while_a_password_is_looked_at_is_asked_for(tmp_path: Path) -> None:
+    async def work(ada: Person) -> None:
+        logins = ada.house.kept.logins
+        tried = logins.tried
+
+        async def meanwhile(name: str, keys: Sequence[tuple[bytes, int]], *, now: float) -> Tried:
+            found = await tried(name, keys, now=now)
+            await ada.enrol_totp()
+            return found
+
+        logins.tried = meanwhile  # type: ignore[method-assign]
+        assert (await ada.asked())["methods"] == ["totp", "recovery"]
 
     with_ada(tmp_path, work)
 

@@ -3,14 +3,16 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import column, insert, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.support.sql.away import Conflict, Unavailable
 from tta_gateway.support.sql.database import Database
+from tta_gateway.support.sql.prepared import Prepared
 from tta_gateway.support.sql.url import in_folder
 
 ADD = text("INSERT INTO a VALUES (:b)")
@@ -63,6 +65,27 @@ def test_one_that_fails_is_undone_and_the_next_one_is_done(tmp_path: Path) -> No
         with pytest.raises(Conflict):
             await database.written(two)
         assert await database.seen(sum_of) == 2
+
+    on(tmp_path, work)
+
+
+def test_prepared_statements_and_others_are_of_one_transaction(tmp_path: Path) -> None:
+    add = Prepared(insert(table("a", column("b"))))
+
+    async def both(connection: AsyncConnection, *, fails: bool) -> None:
+        await add.do(connection, b=7)
+        await two(connection)
+        await add.do(connection, b=2 if fails else 9)
+
+    async def work(database: Database) -> None:
+        with pytest.raises(Conflict):
+            await database.written(partial(both, fails=True))
+        with pytest.raises(Conflict):  # by the driver alone
+            await database.written(lambda held: add.do_each(held, [{"b": 1}, {"b": 1}]))
+        assert await database.seen(sum_of) == 0
+        await database.written(partial(both, fails=False))
+        await database.written(lambda held: add.do(held, b=1))
+        assert await database.seen(sum_of) == 19
 
     on(tmp_path, work)
 
