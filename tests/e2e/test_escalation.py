@@ -49,7 +49,7 @@ def ward() -> Iterator[Receiver]:
 
 
 def hook(receiver: Receiver) -> dict[str, object]:
-    return {"webhook": {"url": f"{receiver.url}/crisis"}}
+    return {"webhook": {"url": f"{receiver.url}/crisis", "unsigned": "a test"}}
 
 
 def test_a_report_reaches_every_channel_at_once_signed_and_without_what_was_written(
@@ -144,7 +144,9 @@ def test_a_service_of_the_platform_is_told_at_its_endpoints(
 ) -> None:
     services = {"care": {"endpoints": [f"http://127.0.0.1:{free_port()}", pager.url]}}
     routes = [{"path": "/{rest:path}", "service": "care", "auth": "none"}]
-    contacts = {"care": {"service": {"name": "care", "path": "/events/crisis"}}}
+    contacts = {
+        "care": {"service": {"name": "care", "path": "/events/crisis", "unsigned": "a test"}}
+    }
     with escalated(tmp_path, {"contacts": contacts}, services=services, routes=routes) as one:
         one.write("gateway/ada")
         assert wait_until(lambda: len(heard(pager, "gateway/ada")) == 1)
@@ -152,7 +154,7 @@ def test_a_service_of_the_platform_is_told_at_its_endpoints(
 
 
 def test_where_nobody_can_be_reached_that_is_an_alert(tmp_path: Path, pager: Receiver) -> None:
-    dead = {"webhook": {"url": f"http://127.0.0.1:{free_port()}/crisis"}}
+    dead = {"webhook": {"url": f"http://127.0.0.1:{free_port()}/crisis", "unsigned": "a test"}}
     alerts = {"wait": "500ms", "webhooks": [{"url": f"{pager.url}/alerts"}]}
     with escalated(tmp_path, {"contacts": {"dead": dead}}, alerts=alerts) as one:
         one.write("gateway/ada")

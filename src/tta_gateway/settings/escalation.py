@@ -45,7 +45,8 @@ from tta_gateway.settings.reaching import (
     port_of,
     value,
 )
-from tta_gateway.settings.secret import Sources
+from tta_gateway.settings.reason import Reason
+from tta_gateway.settings.secret import Secret, Sources
 from tta_gateway.settings.service import ServiceName
 from tta_gateway.snapshot.model import SecretFile
 from tta_gateway.support.config import Config, Duration, Items, Line
@@ -79,8 +80,32 @@ Within: TypeAlias = Annotated[Duration, Field(ge=1.0)]
 _HOUR: Final = 3600.0
 
 
+def _is_signed(secret: Secret[str] | None, unsigned: str | None) -> None:
+    """Raise ValueError where notices would go out that anybody could feign, without a reason."""
+    if secret is None and unsigned is None:
+        raise ValueError(
+            "`secret` is missing: whoever takes notices could not tell them from feigned ones; "
+            "write `secret: {file: …}` (`openssl rand -hex 32` makes one), or why they may be "
+            "unsigned: `unsigned: …`"
+        )
+    if secret is not None and unsigned is not None:
+        raise ValueError("`unsigned` has no effect beside `secret`: keep one of them")
+
+
 class CrisisHookConfig(HookConfig):
     """A tool of people that takes notices as JSON, in the form of docs/safety/escalation.md."""
+
+    secret: Word | None = None
+    """Signs each call, in `X-TTA-Signature`; left out, `unsigned` says why."""
+
+    unsigned: Reason | None = None
+    """Why nobody can feign notices there.  Without `secret` that is refused if there is no
+    reason."""
+
+    @model_validator(mode="after")
+    def _signs(self) -> "CrisisHookConfig":
+        _is_signed(self.secret, self.unsigned)
+        return self
 
 
 class LettersConfig(Config):
@@ -100,7 +125,16 @@ class ServiceHookConfig(Config):
     """Where notices are sent by POST, at its endpoints."""
 
     secret: Word | None = None
-    """Signs each call, in `X-TTA-Signature`."""
+    """Signs each call, in `X-TTA-Signature`; left out, `unsigned` says why."""
+
+    unsigned: Reason | None = None
+    """Why nobody can feign notices there.  Without `secret` that is refused if there is no
+    reason."""
+
+    @model_validator(mode="after")
+    def _signs(self) -> "ServiceHookConfig":
+        _is_signed(self.secret, self.unsigned)
+        return self
 
 
 class ContactConfig(Config):

@@ -8,8 +8,8 @@ from tta_gateway.settings.called import told, warnings
 CONTACTS = """\
 escalation:
   contacts:
-    pager: {webhook: {url: "https://h/crisis"}}
-    ward: {webhook: {url: "https://i/crisis"}}
+    pager: {webhook: {url: "https://h/crisis", unsigned: a test}}
+    ward: {webhook: {url: "https://i/crisis", unsigned: a test}}
 """
 STANDARD = "routes: [{path: /b, service: players, auth: none, class: standard}]\n"
 OBSERVED = (

@@ -107,6 +107,16 @@ def test_a_service_of_the_platform_may_be_told() -> None:
     assert "kanarie" not in repr(bound)
 
 
+def test_who_can_be_told_nothing_feigned_may_do_without_signatures() -> None:
+    bound = compiled(
+        "escalation:\n"
+        "  contacts: {pager: {webhook: {url: 'http://127.0.0.1/', unsigned: on this machine}}}\n"
+        "  subscribers: [{name: players, path: /crisis, unsigned: a network of its own}]\n"
+    )
+    assert bound.contacts == (Hook(name="pager", url="http://127.0.0.1/"),)
+    assert bound.subscribers == (subscriber("players", "/crisis", ""),)
+
+
 def test_services_may_be_told_of_everything_beside_people() -> None:
     written = "{name: players, path: /crisis, secret: {env: TOKEN}}"
     bound = compiled(f"escalation: {{subscribers: [{written}]}}\n")
@@ -174,10 +184,30 @@ def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None
         ("{policy: 5}", "must be the path of a file"),
         ("{contacts: {a: {}}}", "must have one of `webhook`, `mail`, `realtime` and `service`"),
         ("{contacts: {a: {realtime: {users: []}}}}", "users"),
-        ("{contacts: {a: {service: {name: nobody, path: /x}}}}", "there is no service `nobody`"),
-        ("{subscribers: [{name: nobody, path: /x}]}", "there is no service `nobody`"),
-        ("{contacts: {'safety.* a': {webhook: {url: 'https://h'}}}}", "how subscribers are named"),
+        (
+            "{contacts: {a: {service: {name: nobody, path: /x, unsigned: why}}}}",
+            "there is no service `nobody`",
+        ),
+        (
+            "{subscribers: [{name: nobody, path: /x, unsigned: why}]}",
+            "there is no service `nobody`",
+        ),
+        (
+            "{contacts: {'safety.* a': {webhook: {url: 'https://h', unsigned: why}}}}",
+            "how subscribers are named",
+        ),
         ("{contacts: {a: {service: {name: players, path: x}}}}", "path"),
+        (
+            "{contacts: {a: {webhook: {url: 'https://h'}}}}",
+            "escalation.contacts.a.webhook: `secret` is missing",
+        ),
+        ("{contacts: {a: {service: {name: players, path: /x}}}}", "`secret` is missing"),
+        ("{subscribers: [{name: players, path: /x}]}", "subscribers[0]: `secret` is missing"),
+        ("{contacts: {a: {webhook: {url: 'https://h', unsigned: ' '}}}}", "holds blanks alone"),
+        (
+            "{subscribers: [{name: players, path: /x, secret: {env: TOKEN}, unsigned: why}]}",
+            "`unsigned` has no effect beside `secret`",
+        ),
         ("{levels: {high: {rungs: [{call: [], within: 1m}]}}}", "call"),
         ("{levels: {high: {rungs: [{call: [a], within: 1ms}]}}}", "at least 1"),
         (
@@ -190,7 +220,7 @@ def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None
     ],
 )
 def test_what_makes_no_sense_is_said(written: str, words: str) -> None:
-    assert words in "\n".join(complaints(f"escalation: {written}\n"))
+    assert words in "\n".join(complaints(f"escalation: {written}\n", ENVIRON))
 
 
 @pytest.mark.parametrize(
