@@ -151,8 +151,26 @@ def test_a_policy_of_a_file_holds_is_watched_and_is_shown_as_it_is(tmp_path: Pat
             "crisis.yaml:2:10 escalation.levels.high.rungs: holds too few",
         ),
         ("levels:\n  hihg: {}\n", "crisis.yaml:2:3 escalation.levels.hihg: is not a key here"),
-        ("levels: {}\nmore: 1\n", "crisis.yaml:1:1: must hold one key, `levels`"),
-        ("", "crisis.yaml:1:1: must hold one key, `levels`"),
+        ("levels: {}\nmore: 1\n", "crisis.yaml:1:1: must hold `levels`, `contacts` or both"),
+        ("", "crisis.yaml:1:1: must hold `levels`, `contacts` or both"),
+        (
+            "contacts:\n  pager: {realtime: {users: [ben]}}\n",
+            "crisis.yaml:2:3 escalation.contacts.pager: `pager` stands in the configuration, too",
+        ),
+        (
+            "contacts:\n  eva: {webhook: {url: 'https://e', unsigned: y, token: {env: TOKEN}}}\n",
+            "crisis.yaml:2:50 escalation.contacts.eva.webhook.token: would be shown to whoever",
+        ),
+        (
+            "contacts:\n  eva: {mail: {host: smtp.eva, sender: a@b.c, to: [a@b.c], user: u,\n"
+            "    password: {env: TOKEN}}}\n",
+            "crisis.yaml:3:5 escalation.contacts.eva.mail.password: would be shown to whoever",
+        ),
+        (
+            "contacts:\n  eva: {webhook: {url: 'https://e'}}\n",
+            "crisis.yaml:2:9 escalation.contacts.eva.webhook: `secret` is missing",
+        ),
+        ("contacts: [eva]\n", "crisis.yaml:1:1 escalation.contacts: must be a mapping"),
         ("levels: [\n", "crisis.yaml:2:1: is not YAML"),
         ("levels: {high: 1, high: 2}\n", "crisis.yaml:1:19"),
         ("levels: 5\n", "crisis.yaml:1:1 escalation.levels: must be a mapping"),
@@ -164,6 +182,40 @@ def test_what_is_wrong_in_a_policy_is_said_with_its_own_line(
     with pytest.raises(ConfigError) as error:
         with_policy(tmp_path, policy)
     assert words in str(error.value)
+
+
+def test_clinicians_may_name_contacts_of_their_own_beside_those_of_the_operator(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "eva").write_text("kanarie of eva")
+    found = with_policy(
+        tmp_path,
+        "contacts:\n"
+        "  eva: {webhook: {url: 'https://eva', secret: {file: eva}}}\n"
+        "  night: {mail: {host: smtp.example, sender: gw@example.org, to: [night@example.org]}}\n"
+        "levels: {high: {rungs: [{call: [eva, ward], within: 1m}]}}\n",
+    )
+    bound = bound_of(found)
+    assert {one.name for one in bound.contacts} == {"pager", "ward", "eva", "night"}
+    assert Hook(name="eva", url="https://eva", secret="kanarie of eva") in bound.contacts
+    assert bound.ladders[1].rungs[0].contacts == ("eva", "ward")
+    files = compile_snapshot(found.settings, 1).secret_files
+    assert {Path(one.path).name for one in files} == {"crisis.yaml", "eva"}
+    shown = show(found.settings, found.document)
+    assert "night@example.org" in shown
+    assert "kanarie" not in shown
+
+
+def test_their_mailboxes_may_be_at_a_server_at_which_the_operator_logs_in(tmp_path: Path) -> None:
+    login = "host: smtp.example, user: gw, password: {env: TOKEN}, sender: gw@example.org"
+    operators = f"    post: {{mail: {{{login}, to: [post@example.org]}}}}\n"
+    (tmp_path / "crisis.yaml").write_text(
+        f"contacts: {{night: {{mail: {{{login}, to: [night@example.org]}}}}}}\n"
+    )
+    (tmp_path / "gateway.yaml").write_text(f"{GATEWAY}".replace("  policy", operators + "  policy"))
+    bound = bound_of(load(tmp_path / "gateway.yaml", ENVIRON))
+    logins = [(one.to, one.password) for one in bound.contacts if isinstance(one, Mailbox)]
+    assert (("night@example.org",), "kanarie") in logins
 
 
 def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None:
