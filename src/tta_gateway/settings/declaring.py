@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
+from tta_gateway.settings.registration import CallerClaimConfig, TokenConfig
 from tta_gateway.settings.tree import Settings
 
 Mapping: TypeAlias = dict[str, Value]
@@ -20,12 +21,8 @@ def believes(tree: Mapping) -> bool:
 def declarers(settings: Settings) -> tuple[str, ...]:
     """Return the services whose instances may declare routes, by name."""
     config = settings.registration
-    registered = {
-        service
-        for claim in (*config.tokens, *config.callers)
-        if claim.routes
-        for service in claim.services
-    }
+    claims: tuple[TokenConfig | CallerClaimConfig, ...] = (*config.tokens, *config.callers)
+    registered = {service for claim in claims if claim.routes for service in claim.services}
     found = {
         name
         for name, one in settings.services.items()
