@@ -45,6 +45,7 @@ from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
+from tta_gateway.node.drilling import Drilling
 from tta_gateway.node.error_keeping import ErrorKeeping, Remembered
 from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.hearing import listening, weighing
@@ -216,6 +217,7 @@ class Worker:
             told=self._safety_raised,
             died=self.died,
         )
+        self.drilling = Drilling(self.listener, self.reporting, clock=self.clock, log=self.log)
         self.admitting.at_risk.here = self.listener.is_at_risk
         self.scanning.weigh = weighing(self.listener)
         self.listener.moderate = self.scanning.moderator.moderate
