@@ -186,7 +186,7 @@ async def _measured(folder: Path, options: argparse.Namespace) -> int:
 
 def _gateway(folder: Path, hook: int, service: int) -> Any:  # noqa: ANN401 - a context manager
     own = free_port()
-    contacts = {"pager": {"webhook": {"url": f"http://127.0.0.1:{hook}"}}}
+    contacts = {"pager": {"webhook": {"url": f"http://127.0.0.1:{hook}", "unsigned": "a bench"}}}
     lockout = {"account": 10_000, "address": 10_000}
     return escalated(
         folder,

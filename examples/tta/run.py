@@ -22,6 +22,7 @@ from examples.tta.chassis.token import SECRET_VARIABLE
 from examples.tta.children import Child, ChildDied, Children
 from examples.tta.commands import COMMANDS, variables
 from examples.tta.players.roster import ADDRESS_VARIABLE
+from examples.tta.team import SECRET_VARIABLE as CRISIS_VARIABLE
 
 INSTANCES: Final = {  # by the name of their blank in gateway.yaml
     "accounts": "accounts",
@@ -69,6 +70,7 @@ def main(port: int, admin_port: int, probe_port: int, access: str, state: Path) 
 def _run(children: Children, blanks: dict[str, str | int], state: Path) -> None:
     environment = {
         SECRET_VARIABLE: os.environ.get(SECRET_VARIABLE) or secrets.token_urlsafe(32),
+        CRISIS_VARIABLE: secrets.token_urlsafe(32),
         CALLS_VARIABLE: "1000000",  # behind the gateway all callers are one: it does the counting
         "no_proxy": "*",  # they talk to one another alone
     }

@@ -170,7 +170,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) ->
             "database_url": postgres.url,
             "access_log": {"path": str(folder / "access.log")},
             "alerts": {"wait": "200ms", "webhooks": [{"url": watch.url}]},
-            "escalation": {"contacts": {"pager": {"webhook": {"url": pager.url}}}},
+            "escalation": {
+                "contacts": {"pager": {"webhook": {"url": pager.url, "unsigned": "a test"}}}
+            },
         }
         pager.status = 500  # until it has been told of that nobody is reached
         with hub_stage(

@@ -60,7 +60,9 @@ def _good(**more: object) -> dict[str, Any]:
         "listen": "127.0.0.1:0",
         "services": {"up": {"endpoints": ["http://127.0.0.1:9"]}},
         "routes": [{"path": "/{rest:path}", "service": "up", "auth": "none"}],
-        "escalation": {"contacts": {"team": {"webhook": {"url": "http://127.0.0.1:9/"}}}},
+        "escalation": {
+            "contacts": {"team": {"webhook": {"url": "http://127.0.0.1:9/", "unsigned": "a test"}}}
+        },
         **more,
     }
 

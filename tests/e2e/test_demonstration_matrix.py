@@ -24,6 +24,7 @@ from tests.helpers.platform_table import (
     METHODS,
     OPEN,
     OVERRIDES,
+    SECRETS,
     SPELLINGS,
     STRANGER,
     filled,
@@ -302,7 +303,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def _settings(demo: Demonstration) -> Settings:
     file = demo.folder / "state" / "gateway.yaml"
-    return load(file, {"TTA_AUTH_SECRET_KEY": "0123456789abcdef" * 4}).settings
+    return load(file, dict.fromkeys(SECRETS, "0123456789abcdef" * 4)).settings
 
 
 def _named(path: str) -> str:

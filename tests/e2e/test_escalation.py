@@ -90,7 +90,7 @@ def ward() -> Iterator[Receiver]:
 
 
 def hook(receiver: Receiver) -> dict[str, object]:
-    return {"webhook": {"url": f"{receiver.url}/crisis"}}
+    return {"webhook": {"url": f"{receiver.url}/crisis", "unsigned": "a test"}}
 
 
 def test_a_report_reaches_every_channel_at_once_signed_and_without_what_was_written(
@@ -185,7 +185,9 @@ def test_a_service_of_the_platform_is_told_at_its_endpoints(
 ) -> None:
     services = {"care": {"endpoints": [f"http://127.0.0.1:{free_port()}", pager.url]}}
     routes = [{"path": "/{rest:path}", "service": "care", "auth": "none"}]
-    contacts = {"care": {"service": {"name": "care", "path": "/events/crisis"}}}
+    contacts = {
+        "care": {"service": {"name": "care", "path": "/events/crisis", "unsigned": "a test"}}
+    }
     with escalated(tmp_path, {"contacts": contacts}, services=services, routes=routes) as one:
         one.write("gateway/ada")
         assert wait_until(lambda: len(heard(pager, "gateway/ada")) == 1)
@@ -193,7 +195,7 @@ def test_a_service_of_the_platform_is_told_at_its_endpoints(
 
 
 def test_where_nobody_can_be_reached_that_is_an_alert(tmp_path: Path, pager: Receiver) -> None:
-    dead = {"webhook": {"url": f"http://127.0.0.1:{free_port()}/crisis"}}
+    dead = {"webhook": {"url": f"http://127.0.0.1:{free_port()}/crisis", "unsigned": "a test"}}
     alerts = {"wait": "500ms", "webhooks": [{"url": f"{pager.url}/alerts"}]}
     with escalated(tmp_path, {"contacts": {"dead": dead}}, alerts=alerts) as one:
         one.write("gateway/ada")
@@ -221,9 +223,13 @@ def test_a_drill_shows_each_step_and_ends_with_1_if_somebody_is_not_reached(
     with escalated(tmp_path, {"contacts": contacts}) as one:
         done = _command(one, "drill", "--by", "ben")
         assert done.returncode == 0, done.stderr
-        steps = [line.split()[0] for line in done.stdout.splitlines()[:4]]
-        assert (steps[:2], set(steps[2:])) == (["journal", "guard"], {"pager", "ward"})
-        assert pager.calls[0].json["title"].startswith("[DRILL] ")
+        steps = [line.split()[0] for line in done.stdout.splitlines()[:6]]
+        assert steps[:4] == ["worker", "detector", "journal", "guard"]
+        assert set(steps[4:]) == {"pager", "ward"}
+        notice = pager.calls[0].json
+        assert notice["title"].startswith("[DRILL] ")
+        assert (notice["incident"]["level"], notice["incident"]["texts_kept"]) == (3, 1)
+        assert b"life" not in pager.calls[0].body
         ward.status = 503
         failed = _command(one, "drill", "--wait", "2")
         assert failed.returncode == 1
@@ -235,6 +241,30 @@ def test_a_drill_shows_each_step_and_ends_with_1_if_somebody_is_not_reached(
         id = one.incidents()["gateway/ada"]["id"]
         assert "acknowledged" in _command(one, "ack", id, "--by", "ben").stdout
         assert "acknowledge by ben" in _command(one, "show", id).stdout
+
+
+def test_a_drill_of_the_administration_goes_through_a_worker_too(
+    tmp_path: Path, pager: Receiver
+) -> None:
+    with escalated(tmp_path, {"contacts": {"pager": hook(pager)}}) as one:
+        told = one.admin.told("/admin/v1/incidents/drills", method="POST")
+        assert [step["step"] for step in told["steps"]] == ["detector", "journal"]
+        assert told["incident"]["drill"]
+        assert wait_until(lambda: bool(pager.calls))
+        assert pager.calls[0].json["incident"]["id"] == told["incident"]["id"]
+
+
+def test_a_drill_names_the_guard_where_that_stands_still(tmp_path: Path, pager: Receiver) -> None:
+    with escalated(tmp_path, {"contacts": {"pager": hook(pager)}}) as one:
+        guard = one.guard
+        assert guard is not None
+        os.kill(guard, signal.SIGSTOP)
+        done = _command(one, "drill", "--wait", "1")
+        os.kill(guard, signal.SIGCONT)
+        assert done.returncode == 1
+        steps = [line.split()[0] for line in done.stdout.splitlines()]
+        assert steps == ["worker", "detector", "journal"]
+        assert "the drill ends at the guard" in done.stderr
 
 
 def _command(one: Escalated, *words: str) -> subprocess.CompletedProcess[str]:

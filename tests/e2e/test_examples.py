@@ -5,11 +5,15 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final, cast
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from examples.tta import run
 from examples.tta.children import Child
@@ -108,6 +112,17 @@ def test_the_team_is_called_about_who_is_in_need_and_is_not_told_what_they_said(
     (called,) = [one for one in demo.errors.splitlines() if one.startswith("the team is called: ")]
     assert "Level 2 (high): somebody needs you: http://127.0.0.1:" in called
     assert "live" not in called
+
+
+def test_the_team_believes_nothing_that_is_not_signed(demo: Demonstration) -> None:
+    written = yaml.safe_load((demo.folder / "state" / "gateway.yaml").read_text())
+    url = urlsplit(written["escalation"]["contacts"]["team"]["webhook"]["url"])
+    for fields in ({}, {"X-TTA-Signature": f"t={int(time.time())},v1={'0' * 64}"}):
+        connection = HTTPConnection(url.netloc, timeout=START)
+        connection.request("POST", url.path, b'{"title": "feigned", "link": ""}', fields)
+        assert connection.getresponse().status == 401
+        connection.close()
+    assert "feigned" not in demo.errors
 
 
 def test_make_run_is_this_demonstration() -> None:

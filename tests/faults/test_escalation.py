@@ -28,7 +28,7 @@ def pager() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory, pager: Receiver) -> Iterator[Escalated]:
-    contacts = {"pager": {"webhook": {"url": pager.url}}}
+    contacts = {"pager": {"webhook": {"url": pager.url, "unsigned": "a test"}}}
     levels = {"high": quick("pager"), "imminent": quick("pager")}
     folder = tmp_path_factory.mktemp("escalation")
     with escalated(folder, {"contacts": contacts, "levels": levels}) as one:

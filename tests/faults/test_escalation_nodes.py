@@ -38,7 +38,10 @@ def both(tmp_path: Path, pager: Receiver, postgres: PostgresServer) -> Iterator[
     url.write_text(postgres.url)
     key.write_text(secrets.token_hex(32))
     levels = {"imminent": quick("pager", within="60s")}
-    config = {"contacts": {"pager": {"webhook": {"url": pager.url}}}, "levels": levels}
+    config = {
+        "contacts": {"pager": {"webhook": {"url": pager.url, "unsigned": "a test"}}},
+        "levels": levels,
+    }
     more = {
         "database_url": {"file": str(url)},
         "encryption": {"keys": [{"file": str(key)}]},

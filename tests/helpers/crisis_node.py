@@ -177,8 +177,8 @@ def crisis_node(folder: Path) -> Iterator[CrisisNode]:
         ward.before = lambda: _whim(chance)
         path = upstream.on(_answers, under=b"/said/").decode()
         contacts = {
-            "pager": {"webhook": {"url": pager.url}},
-            "ward": {"webhook": {"url": ward.url}},
+            "pager": {"webhook": {"url": pager.url, "unsigned": "a test"}},
+            "ward": {"webhook": {"url": ward.url, "unsigned": "a test"}},
         }
         closed = f"http://127.0.0.1:{free_port()}"
         settings: dict[str, object] = {

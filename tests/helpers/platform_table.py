@@ -8,6 +8,8 @@ from typing import Final
 
 from tta_gateway.features.access.table import ROLES
 
+SECRETS: Final = ("TTA_AUTH_SECRET_KEY", "TTA_CRISIS_SECRET")
+"""The variables from which the demonstration's configuration reads secrets."""
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 EVERYBODY: Final = frozenset(ROLES)
 PLAYER: Final = frozenset({"player"})

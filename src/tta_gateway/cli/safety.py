@@ -1,33 +1,27 @@
 """`tta-gateway safety`: incidents of a running gateway, and drills.
 
-It asks the guard itself, over its socket in the state folder, so that it works with control and all
-stores down: whoever may open that socket is the operator.
+It asks the guard and workers themselves, over their sockets in the state folder, so that it works
+with control and all stores down: whoever may open these sockets is the operator.
 """
 
 import getpass
-import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from tta_gateway.cli.configured import FILE, loaded_of, snapshot_of
+from tta_gateway.cli.configured import FILE
 from tta_gateway.cli.running import STATE, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tta_gateway.kernel.incident import Report
-    from tta_gateway.snapshot.model import Snapshot
-
 _ID = click.argument("id")
 _NOTE = click.option("--note", default="", help="What there is to say to it.")
 _BY = click.option("--by", default="", help="Who does it; left out, the user of this machine.")
 _LOOK: Final = 0.02  # seconds between two looks at a drill
-_SLOT: Final = 9998
-"""of the journal: no worker's"""
 
 
 @click.group()
@@ -92,93 +86,70 @@ def resolve(*, file: Path, state: str | None, id: str, note: str, by: str) -> No
 
 @safety.command("drill")
 @FILE
+@STATE
 @click.option("--level", type=click.IntRange(1, 3), default=3, show_default=True)
 @click.option("--wait", type=float, default=30.0, show_default=True, help="Seconds, at most.")
 @click.option("--keep", is_flag=True, help="Leave it open: people are called until one answers.")
 @_BY
-def drill(*, file: Path, level: int, wait: float, keep: bool, by: str) -> None:
-    """Exercise all behind the detector: journal, guard, and everybody of the first rung.
+def drill(*, file: Path, state: str | None, level: int, wait: float, keep: bool, by: str) -> None:
+    """Exercise the whole way: worker, detector, journal, guard, and all of the first rung.
 
-    Each step is shown with its time.  It ends with 1 if somebody was not reached.
+    Each step is shown with its time.  It ends with 1 at the step that fails, which it names.
     """
-    snapshot = snapshot_of(loaded_of(file).settings)
-    state, report = Path(snapshot.state_dir), _report(level, by or _user())
-    _as_its_owner(state)
+    folder = state_of(file, state)
     began = time.monotonic()  # noqa: TID251 - a command, not the gateway
-    if not _journaled(snapshot, report):
-        click.echo("the journal does not take it: see the log of the gateway", err=True)
-        sys.exit(1)
-    _step("journal", "durable", began)
-    incident = _incident_of(report)
-    reached = _watch(state, incident, began, wait)
+    incident = _taken(folder, level, by or _user(), began)
+    reached = _watch(folder, incident, began, wait)
     if not keep:
-        _act(state, incident, "resolve", by=by, text="the drill is over")
+        _act(folder, incident, "resolve", by=by, text="the drill is over")
     sys.exit(0 if reached else 1)
 
 
-def _as_its_owner(state: Path) -> None:
-    """End unless this is the user of the gateway: it could not read what another one writes."""
-    try:
-        owner = state.stat().st_uid
-    except OSError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
-    if owner != os.geteuid():
-        click.echo(f"{state} is another user's: run this as the user of id {owner}", err=True)
-        sys.exit(1)
+def _taken(state: Path, level: int, by: str, began: float) -> str:
+    """Have a worker take a drill and show how far it comes; return the incident that is to be."""
+    import asyncio
 
-
-def _report(level: int, by: str) -> "Report":
-    from tta_gateway.features.escalation.desk import Drill
-    from tta_gateway.features.escalation.desk import drill as drilled
+    from tta_gateway.node.drilling import drilled
     from tta_gateway.support.clock import SystemClock
     from tta_gateway.support.identifier import Identifiers
 
-    wall = SystemClock().wall
-    id = Identifiers(wall).uuid7().decode()
-    return drilled(Drill(id=id, by=by, level=level), wall())
-
-
-def _incident_of(report: "Report") -> str:
-    from tta_gateway.features.escalation.algorithm import incident_id
-
-    return incident_id(report)
-
-
-def _journaled(snapshot: "Snapshot", report: "Report") -> bool:
-    """Write a report as a worker does; return whether it is durable."""
-    import asyncio
-
-    from tta_gateway.node.reporting import Reporting
-    from tta_gateway.support.clock import Stamp, SystemClock
-    from tta_gateway.support.log import EventLog, LineFile
-    from tta_gateway.support.metrics import Registry
-
-    async def write() -> bool:
-        log = EventLog(LineFile("-"), Stamp(SystemClock().wall))
-        loop = asyncio.get_running_loop()
-        reporting = Reporting(loop, clock=SystemClock(), registry=Registry(), log=log)
-        reporting.open(snapshot, _SLOT)
-        try:
-            return await reporting.put(report, "")
-        finally:
-            reporting.close()
-
+    id = Identifiers(SystemClock().wall).uuid7().decode()
     try:
-        return asyncio.run(write())
+        told = asyncio.run(drilled(state, {"id": id, "by": by, "level": level}))
     except OSError as error:
-        click.echo(str(error), err=True)
-        return False
+        _end("worker", str(error) or "it does not answer")
+    took = max((one["ms"] for one in told["steps"]), default=0.0) / 1000.0
+    begun = max(began, time.monotonic() - took)  # noqa: TID251 - a command
+    _show("worker", "takes it", begun - began)
+    for one in told["steps"]:
+        _show(one["step"], one["said"], begun - began + one["ms"] / 1000.0)
+    if "failed" in told:
+        _end(told["failed"]["step"], told["failed"]["why"])
+    incident: str = told["incident"]
+    return incident
+
+
+def _end(step: str, why: str) -> NoReturn:
+    click.echo(f"the drill ends at the {step}: {why}", err=True)
+    sys.exit(1)
 
 
 def _watch(state: Path, incident: str, began: float, wait: float) -> bool:
-    """Show each step of a drill as it comes; return whether everybody was reached in time."""
-    seen, told = set[str](), dict[str, Any]()
+    """Show each step of a drill as it comes; return whether everybody was reached in time.
+
+    It ends there if the guard has not opened the incident by then.
+    """
+    seen, told, why = set[str](), dict[str, Any](), "it has not opened the incident: see its log"
     while time.monotonic() - began < wait:  # noqa: TID251 - a command
-        told = _told(state, {"do": "show", "incident": incident})
+        try:
+            told = _answered(state, {"do": "show", "incident": incident})
+        except OSError as error:
+            told, why = {"error": {}}, f"it does not answer: {error}"
         if "error" not in told and _are_told(told, seen, began):
             break
         time.sleep(_LOOK)
+    if not seen:
+        _end("guard", why)
     late = told.get("owed", ())
     for one in late:
         click.echo(f"{one['contact']:<20} not reached, tried {one['tries']} times", err=True)
@@ -200,8 +171,11 @@ def _are_told(told: "Mapping[str, Any]", seen: set[str], began: float) -> bool:
 
 
 def _step(who: str, what: str, began: float) -> None:
-    milliseconds = (time.monotonic() - began) * 1000.0  # noqa: TID251 - a command
-    click.echo(f"{who:<20} {what:<16} {milliseconds:8.1f} ms")
+    _show(who, what, time.monotonic() - began)  # noqa: TID251 - a command, not the gateway
+
+
+def _show(who: str, what: str, seconds: float) -> None:
+    click.echo(f"{who:<20} {what:<16} {seconds * 1000.0:8.1f} ms")
 
 
 def _act(state: Path, id: str, does: str, *, by: str, text: str) -> None:
@@ -231,11 +205,16 @@ def _asked(state: Path, question: "Mapping[str, object]") -> "dict[str, Any]":
     return told
 
 
-def _told(state: Path, question: "Mapping[str, object]") -> "dict[str, Any]":
+def _answered(state: Path, question: "Mapping[str, object]") -> "dict[str, Any]":
+    """Return what the guard answers; OSError if there is none."""
     from tta_gateway.node.guard_socket import ask
 
+    return ask(state, question)
+
+
+def _told(state: Path, question: "Mapping[str, object]") -> "dict[str, Any]":
     try:
-        return ask(state, question)
+        return _answered(state, question)
     except OSError as error:
         click.echo(f"no guard answers in the state folder {state}: {error}", err=True)
         sys.exit(1)

@@ -35,6 +35,7 @@ from tta_gateway.kernel.route import Service
 from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
+from tta_gateway.node.drilling import Drilling
 from tta_gateway.node.entrances import Entrances
 from tta_gateway.node.error_keeping import ErrorKeeping, Remembered
 from tta_gateway.node.expiry import Expiry
@@ -201,6 +202,7 @@ class Worker:
             told=self._safety_raised,
             died=self.died,
         )
+        self.drilling = Drilling(self.listener, self.reporting, clock=self.clock, log=self.log)
         self.admitting.at_risk.here = self.listener.is_at_risk
         self.scanning.weigh = weighing(self.listener)
         self.listener.moderate = self.scanning.moderator.moderate

@@ -1,5 +1,6 @@
 """Incidents: where people who take care of them, and the guard, meet in control."""
 
+import asyncio
 import base64
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from tta_gateway.features.escalation.register import Away
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import GATEWAY, Principal
 from tta_gateway.node import guard_socket
+from tta_gateway.node.drilling import drilled
 from tta_gateway.node.elsewhere import Elsewhere, is_own, refused
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import EVIDENCE
@@ -37,7 +39,11 @@ READS: Final = "crisis:read"
 RESPONDS: Final = "crisis:respond"
 ADMINISTRATION: Final = "administration"
 """What is kept of who has shown the token of the administration, which is nobody's own."""
+_LOOKS: Final = 100
+"""at whether the guard has opened an incident"""
+_PAUSE: Final = 0.05  # seconds between two
 _FORBIDDEN: Final = 403
+_UNKNOWN: Final = 404
 _AGAIN: Final = 503
 _NOBODY: Final = (
     "This is shown to people alone: send the access token of somebody who may see what people "
@@ -61,6 +67,11 @@ def is_program(principal: Principal) -> bool:
 def _again(told: Answer) -> dict[str, str] | None:
     """Return the fields of a refusal."""
     return {"retry-after": "1"} if told["error"]["status"] == _AGAIN else None
+
+
+def _unable(step: str, why: str) -> Answer:
+    """Return the refusal of a drill, which may be asked for again under its key."""
+    return {"error": {"status": _AGAIN, "detail": f"The drill ends at the {step}: {why}."}}
 
 
 def _everybody(_: str) -> bool:
@@ -207,6 +218,8 @@ class Incidents:
             told = await self._list(question)
         elif do in ("show", "act"):
             told = await self._about_one(question)
+        elif do == "drill":
+            told = await self._drill(question)
         else:
             told = await self._guard(question)
         if "error" in told:
@@ -219,6 +232,25 @@ class Incidents:
             return await guard_socket.asked(self._state, question)
         except OSError:
             return {"error": {"status": 503, "detail": _GONE}}
+
+    async def _drill(self, question: Mapping[str, object]) -> Answer:
+        """Have a worker take a drill; return the incident that the guard makes of it."""
+        drill = {name: one for name, one in question.items() if name != "do"}
+        try:
+            told = await drilled(self._state, drill)
+        except OSError as error:
+            return _unable("worker", str(error) or "it does not answer")
+        if "failed" in told:
+            return _unable(told["failed"]["step"], told["failed"]["why"])
+        alone = {"do": "show", "incident": told["incident"], "alone": True}
+        for _ in range(_LOOKS):
+            made = await self._guard(alone)
+            if "error" not in made:
+                return {**made, "steps": told["steps"]}
+            if made["error"]["status"] != _UNKNOWN:
+                return _unable("guard", "it does not answer")
+            await asyncio.sleep(_PAUSE)
+        return _unable("guard", "it has not opened the incident yet: see its log")
 
     async def _list(self, question: Mapping[str, object]) -> Answer:
         """Return incidents of all nodes; those of this one where no others can be asked for."""

@@ -5,9 +5,9 @@ from typing import Final
 
 from tta_gateway.features.escalation.bound import LADDERS, Ladder
 from tta_gateway.settings.complaint import Complaint, Path, lines
+from tta_gateway.settings.declaring import declarers
 from tta_gateway.settings.escalation import LEVELS, laddered
 from tta_gateway.settings.load import Loaded
-from tta_gateway.settings.realtime import mode_of
 from tta_gateway.settings.safety import UNHEARD, compiled_route
 from tta_gateway.settings.tree import Settings
 from tta_gateway.support.config import duration_text
@@ -61,10 +61,13 @@ def _ladders(settings: Settings) -> list[tuple[str, Ladder]]:
 
 
 def _is_heard(settings: Settings) -> bool:
-    """Tell whether anything is scanned that somebody should hear of."""
-    routes = [compiled_route(one.safety, one.traffic_class).mode for one in settings.routes]
-    channels = {} if settings.realtime is None else settings.realtime.channels
-    modes = [*routes, *map(mode_of, channels.values())]
+    """Tell whether anything is scanned that somebody should hear of.
+
+    So is all that services declare, and what clients say to the hub in no channel.
+    """
+    if settings.realtime is not None or declarers(settings):
+        return True
+    modes = (compiled_route(one.safety, one.traffic_class).mode for one in settings.routes)
     return any(mode not in UNHEARD for mode in modes)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from tta_gateway.features.safety.bound import MODES, Mode, SafetyBound
 from tta_gateway.features.safety.resources import unverified
 from tta_gateway.settings import called
+from tta_gateway.settings.declaring import declarers
 from tta_gateway.settings.realtime import ChannelConfig, mode_of
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.safety import THERAPEUTIC, UNHEARD, compile, compiled_route
@@ -31,18 +32,29 @@ def lines(settings: Settings) -> Iterator[str]:
     for place, one in enumerate(routes):
         if _mode(one) in UNHEARD:
             yield f"safety: routes[{place}] {one.path}: {_mode(one)}{_reason(one, _mode(one))}"
+    yield from _of_declared(settings)
     yield from _of_channels(settings)
     yield from called.told(settings)
     yield _of_help_lines(compile(settings.safety))
 
 
+def _of_declared(settings: Settings) -> Iterator[str]:
+    """Yield who may declare routes: how these are looked at is none of theirs."""
+    names = declarers(settings)
+    if names:
+        mode = compiled_route(None, None).mode
+        yield f"safety: routes that services declare themselves ({', '.join(names)}): {mode}"
+
+
 def _of_channels(settings: Settings) -> Iterator[str]:
-    """Yield how what is said in channels is looked at, where there are any."""
+    """Yield how what is said to the hub is looked at, where there is one."""
     channels = {} if settings.realtime is None else settings.realtime.channels
     modes = {name: mode_of(one) for name, one in channels.items()}
     if modes:
         heard = sum(mode not in UNHEARD for mode in modes.values())
         yield f"safety: {heard} of {len(modes)} kinds of channels are looked at"
+    if settings.realtime is not None:
+        yield "safety: what clients say to the hub in no channel is looked at"
     for name, mode in modes.items():
         if mode in UNHEARD:
             yield f"safety: channels {name}: {mode}{_reason(channels[name], mode)}"

@@ -1,10 +1,12 @@
-"""Declaring: whether the routes that instances may declare could let anybody in at all."""
+"""Declaring: who may declare routes, and whether these could let anybody in at all."""
 
 from collections.abc import Iterator
 from typing import TypeAlias
 
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
+from tta_gateway.settings.registration import CallerClaimConfig, TokenConfig
+from tta_gateway.settings.tree import Settings
 
 Mapping: TypeAlias = dict[str, Value]
 Complaints: TypeAlias = Iterator[tuple[Path, str]]
@@ -14,6 +16,19 @@ def believes(tree: Mapping) -> bool:
     """Tell whether some access token is believed, so that routes may ask for one."""
     identity = _mapping(tree.get("identity"))
     return identity.get("issuers") not in (None, []) or identity.get("issuing") is not None
+
+
+def declarers(settings: Settings) -> tuple[str, ...]:
+    """Return the services whose instances may declare routes, by name."""
+    config = settings.registration
+    claims: tuple[TokenConfig | CallerClaimConfig, ...] = (*config.tokens, *config.callers)
+    registered = {service for claim in claims if claim.routes for service in claim.services}
+    found = {
+        name
+        for name, one in settings.services.items()
+        if one.discover is not None and one.discover.routes
+    }
+    return tuple(sorted(registered | found))
 
 
 def complaints(tree: Mapping) -> Complaints:

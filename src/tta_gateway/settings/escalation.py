@@ -1,8 +1,9 @@
 """Escalation, as operators and clinicians write it: whom the guard calls, how, and when.
 
-Contacts stand in the configuration, since they hold secrets.  Who is called when may stand in a
-file of its own (`policy`), which clinicians can edit: it is laid into the document as `levels`, and
-what is wrong in it is said with its own name and line.
+Who is called, how and when may stand in a file of its own (`policy`), which clinicians can edit:
+its `levels` and `contacts` are laid into the document, and what is wrong in it is said with its own
+name and line.  It names secrets as the configuration does, but has none shown to anybody to whom
+the configuration does not show it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +46,8 @@ from tta_gateway.settings.reaching import (
     port_of,
     value,
 )
-from tta_gateway.settings.secret import Sources
+from tta_gateway.settings.reason import Reason
+from tta_gateway.settings.secret import Secret, Sources
 from tta_gateway.settings.service import ServiceName
 from tta_gateway.snapshot.model import SecretFile
 from tta_gateway.support.config import Config, Duration, Items, Line
@@ -55,6 +57,8 @@ LEVELS: Final = ("elevated", "high", "imminent")
 """the words of kernel/verdict.py for the levels 1, 2 and 3"""
 _LARGEST: Final = 256 * 1024  # bytes of a policy
 _AT: Final[Path] = ("escalation", "levels")
+_POLICY: Final = frozenset({"levels", "contacts"})
+"""What may stand in the file of `policy`."""
 
 
 def _policy(written: object, info: ValidationInfo) -> SecretFile:
@@ -79,8 +83,32 @@ Within: TypeAlias = Annotated[Duration, Field(ge=1.0)]
 _HOUR: Final = 3600.0
 
 
+def _is_signed(secret: Secret[str] | None, unsigned: str | None) -> None:
+    """Raise ValueError where notices would go out that anybody could feign, without a reason."""
+    if secret is None and unsigned is None:
+        raise ValueError(
+            "`secret` is missing: whoever takes notices could not tell them from feigned ones; "
+            "write `secret: {file: …}` (`openssl rand -hex 32` makes one), or why they may be "
+            "unsigned: `unsigned: …`"
+        )
+    if secret is not None and unsigned is not None:
+        raise ValueError("`unsigned` has no effect beside `secret`: keep one of them")
+
+
 class CrisisHookConfig(HookConfig):
     """A tool of people that takes notices as JSON, in the form of docs/safety/escalation.md."""
+
+    secret: Word | None = None
+    """Signs each call, in `X-TTA-Signature`; left out, `unsigned` says why."""
+
+    unsigned: Reason | None = None
+    """Why nobody can feign notices there.  Without `secret` that is refused if there is no
+    reason."""
+
+    @model_validator(mode="after")
+    def _signs(self) -> "CrisisHookConfig":
+        _is_signed(self.secret, self.unsigned)
+        return self
 
 
 class LettersConfig(Config):
@@ -100,7 +128,16 @@ class ServiceHookConfig(Config):
     """Where notices are sent by POST, at its endpoints."""
 
     secret: Word | None = None
-    """Signs each call, in `X-TTA-Signature`."""
+    """Signs each call, in `X-TTA-Signature`; left out, `unsigned` says why."""
+
+    unsigned: Reason | None = None
+    """Why nobody can feign notices there.  Without `secret` that is refused if there is no
+    reason."""
+
+    @model_validator(mode="after")
+    def _signs(self) -> "ServiceHookConfig":
+        _is_signed(self.secret, self.unsigned)
+        return self
 
 
 class ContactConfig(Config):
@@ -204,8 +241,9 @@ class EscalationConfig(Config):
     `admin`, which is of use on the same machine."""
 
     policy: Annotated[PolicyFile | None, Field(exclude=True)] = None
-    """A file in YAML that holds `levels` and no more, for clinicians to edit; its path begins at
-    the folder of the configuration, and it is watched."""
+    """A file in YAML that holds `levels`, more `contacts`, or both, for clinicians to edit; its
+    path begins at the folder of the configuration, as those that it names do, and it is watched.
+    No contact there shows a `token`, nor a `password` that none here shows to the same server."""
 
     levels: LevelsConfig = LevelsConfig()
     """Who is called when; or in a file, see `policy`."""
@@ -250,16 +288,51 @@ def _graft(document: Document, section: dict[str, Value], found: Document, file:
         document.complain_at(_place(one.place, file), (), one.sentence)
     if found.is_broken:
         return
-    levels = found.tree.get("levels") if isinstance(found.tree, dict) else None
-    extra = found.tree.keys() - {"levels"} if isinstance(found.tree, dict) else {""}
-    if extra or levels is None:
-        start = Source(f"{file}:1:1")
-        document.complain_at(start, (), "must hold one key, `levels`, as docs/safety/escalation.md")
+    tree = _mapping(found.tree)
+    if not tree or tree.keys() - _POLICY:
+        words = "must hold `levels`, `contacts` or both, and no more, as docs/safety/escalation.md"
+        document.complain_at(Source(f"{file}:1:1"), (), words)
         return
-    section["levels"] = levels
-    for path, place in found.places.items():
-        if path[:1] == ("levels",):
-            document.places[(*_AT, *path[1:])] = _place(place, file)
+    places = {("escalation", *path): _place(one, file) for path, one in found.places.items()}
+    if "contacts" in tree:
+        operators = section.get("contacts", {})
+        for path, words in _out_of_place(_mapping(tree["contacts"]), _mapping(operators)):
+            document.complain_at(places[path], path, words)
+        if isinstance(operators, dict) and isinstance(tree["contacts"], dict):
+            tree = {**tree, "contacts": {**tree["contacts"], **operators}}
+            places = {path: one for path, one in places.items() if path not in document.places}
+    section.update(tree)
+    document.places.update({path: one for path, one in places.items() if path[1:]})
+
+
+def _out_of_place(
+    contacts: Mapping[str, Value], operators: Mapping[str, Value]
+) -> Iterator[tuple[Path, str]]:
+    """Yield what clinicians cannot write of contacts: names that are taken, secrets to be shown.
+
+    Whoever edits their file would otherwise have any secret of the machine sent to themselves.
+    """
+    logins = [_login(one) for one in operators.values()]
+    for name, contact in contacts.items():
+        at: Path = ("escalation", "contacts", name)
+        if name in operators:
+            yield at, f"`{name}` stands in the configuration, too: take another name"
+        if "token" in _mapping(_mapping(contact).get("webhook")):
+            words = "would be shown to whoever is named here: have it written in the configuration"
+            yield (*at, "webhook", "token"), words
+        login = _login(contact)
+        if "password" in login and login not in logins:
+            yield (
+                (*at, "mail", "password"),
+                "would be shown to whoever is named here: write a mailbox at a server to which a "
+                "contact of the configuration shows it, with the same login",
+            )
+
+
+def _login(contact: Value) -> Mapping[str, Value]:
+    """Return all that says at which server somebody logs in, and as whom."""
+    mail = _mapping(_mapping(contact).get("mail"))
+    return {key: one for key, one in mail.items() if key not in ("sender", "to")}
 
 
 def _place(place: Mark | Source, file: str) -> Source:

@@ -12,7 +12,9 @@ from tests.helpers.configuration import PLAYERS, ROUTES
 from tta_gateway.cli import renew
 from tta_gateway.cli import running as asking
 
-CALLED = "escalation: {contacts: {team: {webhook: {url: 'https://team.example/'}}}}\n"
+CALLED = """\
+escalation: {contacts: {team: {webhook: {url: 'https://team.example/', unsigned: a test}}}}
+"""
 """Somebody hears of people in need: nothing is left to be warned of."""
 
 

@@ -2,16 +2,16 @@
 
 import asyncio
 import json
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 from tests.helpers.command_line import run
-from tta_gateway.node import guard_socket
+from tta_gateway.node import drilling, guard_socket
 
 INCIDENT = {
     "id": "i1",
@@ -31,6 +31,8 @@ class Guard:
 
     def __init__(self, state: Path) -> None:
         self.says: dict[str, Any] = {}
+        self.first: list[dict[str, Any]] = []
+        """what it says before that, one after the other"""
         self.asked: list[dict[str, Any]] = []
         self._state = state
         self._loop = asyncio.new_event_loop()
@@ -39,7 +41,7 @@ class Guard:
 
     def answer(self, line: bytes) -> bytes:
         self.asked.append(json.loads(line))
-        return json.dumps(self.says).encode()
+        return json.dumps(self.first.pop(0) if self.first else self.says).encode()
 
     def _run(self) -> None:
         server = self._loop.run_until_complete(guard_socket.serve(self._state, self.answer))
@@ -124,12 +126,86 @@ def test_what_the_guard_refuses_is_said_and_where_there_is_none_too(
     assert "no guard answers" in answer.stderr
 
 
-def test_a_drill_of_another_user_is_refused_before_it_leaves_anything(
-    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+STEPS = [
+    {"step": "detector", "said": "level 3 found", "ms": 0.2},
+    {"step": "journal", "said": "durable", "ms": 0.9},
+]
+SHOWN: dict[str, Any] = {"incident": INCIDENT, "notices": [{"contact": "pager"}], "owed": []}
+NONE = {"error": {"status": 404, "detail": "There is no such incident."}}
+
+
+Drills = list[dict[str, Any]]
+"""What a worker is asked, and at the end of it what it says; nothing, if there is none."""
+
+
+@pytest.fixture
+def drills(monkeypatch: pytest.MonkeyPatch) -> Drills:
+    asked: Drills = [{"steps": STEPS, "incident": "i1"}]
+
+    async def drilled(_: Path, question: dict[str, Any]) -> dict[str, Any]:
+        asked.insert(0, question)
+        if not asked[-1]:
+            raise OSError("no worker takes drills")
+        return asked[-1]
+
+    monkeypatch.setattr(drilling, "drilled", drilled)
+    return asked
+
+
+def drill(folder: Path, *options: str) -> Result:
+    return run("safety", "drill", "--state-dir", str(folder), *options)
+
+
+def test_a_drill_shows_each_step_and_is_resolved(
+    guard: Guard, drills: Drills, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    monkeypatch.setenv("TTA_GATEWAY__STATE_DIR", str(tmp_path))
-    answer = run("safety", "drill", "-c", str(file))
+    guard.says, guard.first = SHOWN, [NONE]
+    answer = drill(tmp_path, "--by", "ben", "--level", "2")
+    assert answer.exit_code == 0, answer.stderr
+    steps = [line.split()[0] for line in answer.stdout.splitlines()]
+    assert steps == ["worker", "detector", "journal", "guard", "pager", "i1"]
+    assert (drills[0]["by"], drills[0]["level"]) == ("ben", 2)
+    assert guard.asked[-1]["does"] == "resolve"
+
+
+@pytest.mark.usefixtures("drills")
+def test_a_drill_may_be_left_open(guard: Guard, tmp_path: Path) -> None:
+    guard.says = SHOWN
+    assert drill(tmp_path, "--keep").exit_code == 0
+    assert [one["do"] for one in guard.asked] == ["show"]
+
+
+TAKEN: dict[str, Any] = {"steps": STEPS, "incident": "i1"}
+LOST: dict[str, Any] = {"steps": [], "failed": {"step": "detector", "why": "it finds level 0"}}
+OWED: dict[str, Any] = {**SHOWN, "owed": [{"contact": "ward", "tries": 2}]}
+
+
+@pytest.mark.parametrize(
+    ("worker", "shown", "words"),
+    [
+        ({}, SHOWN, "the drill ends at the worker: no worker takes drills"),
+        (LOST, SHOWN, "the drill ends at the detector: it finds level 0"),
+        (TAKEN, NONE, "the drill ends at the guard: it has not opened"),
+        (TAKEN, {**SHOWN, "notices": []}, "nobody was reached: see `escalation`"),
+        (TAKEN, OWED, "ward                 not reached, tried 2 times"),
+    ],
+)
+def test_a_drill_that_fails_names_the_step_and_ends_with_1(
+    guard: Guard,
+    drills: Drills,
+    tmp_path: Path,
+    worker: dict[str, Any],
+    shown: dict[str, Any],
+    words: str,
+) -> None:
+    drills[-1], guard.says = worker, shown
+    answer = drill(tmp_path, "--wait", "0.1")
     assert answer.exit_code == 1
-    assert "another user's" in answer.stderr
-    assert not (tmp_path / "journal").exists()
+    assert words in answer.stderr
+
+
+@pytest.mark.usefixtures("drills")
+def test_a_drill_says_where_no_guard_answers_for_as_long_as_it_waits(tmp_path: Path) -> None:
+    answer = drill(tmp_path, "--wait", "0.1")
+    assert answer.exit_code == 1
+    assert "the drill ends at the guard: it does not answer" in answer.stderr

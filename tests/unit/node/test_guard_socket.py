@@ -56,17 +56,3 @@ def test_an_answer_that_breaks_off_is_none(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="broke off"):
         asyncio.run(run())
-
-
-def test_an_answer_that_is_too_large_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guard_socket, "_LARGEST", 100)
-    monkeypatch.setattr(guard_socket, "_PATIENCE", 0.1)
-
-    async def run() -> None:
-        async with await serve(tmp_path, lambda _: b"x" * 1000):
-            await asked(tmp_path, {"do": "x"})
-
-    with pytest.raises(TimeoutError):
-        asyncio.run(run())

@@ -21,7 +21,8 @@ from tta_gateway.features.escalation.register import Away
 from tta_gateway.features.identity.problems import MISSING
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import Principal
-from tta_gateway.node import guard_socket
+from tta_gateway.node import guard_socket, incidents, line_socket
+from tta_gateway.node.drilling import FOLDER
 from tta_gateway.node.incidents import ADMINISTRATION, Incidents, is_program
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import EVIDENCE
@@ -295,3 +296,60 @@ def test_evidence_is_given_its_key_for_other_nodes(house: House, tmp_path: Path)
         house.incidents.travelling([bundle])
     bare = msgspec.structs.replace(bundle, reports=(a_report(evidence=b""),))
     assert house.incidents.travelling([bare]) == (bare,)
+
+
+def drilled_at(
+    house: House, folder: Path, answers: list[bytes], worker: dict[str, object] | None
+) -> dict[str, Any]:
+    """Have a drill begun, with a worker that says this, and a guard that says each in turn."""
+
+    async def says(_: bytes) -> bytes:
+        return json.dumps(worker).encode()
+
+    async def run() -> dict[str, Any]:
+        async with await guard_socket.serve(folder, lambda _: answers.pop(0)):
+            if worker is None:
+                return await house.incidents.ask(DRILL)
+            (folder / FOLDER).mkdir()
+            async with await line_socket.serve(folder / FOLDER / "1", says):
+                return await house.incidents.ask(DRILL)
+
+    return asyncio.run(run())
+
+
+DRILL = {"do": "drill", "id": "7", "by": "ben", "level": 3}
+STEPS = [{"step": "detector", "said": "level 3 found", "ms": 0.2}]
+TAKEN: dict[str, object] = {"steps": STEPS, "incident": "i1"}
+UNKNOWN = b'{"error": {"status": 404, "detail": "none"}}'
+
+
+def test_a_drill_goes_to_a_worker_and_comes_back_from_the_guard(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incidents, "_PAUSE", 0.001)
+    made = drilled_at(house, tmp_path, [UNKNOWN, b'{"incident": {"id": "i1"}}'], TAKEN)
+    assert made == {"incident": {"id": "i1"}, "steps": STEPS}
+
+
+@pytest.mark.parametrize(
+    ("answers", "worker", "words"),
+    [
+        ([], None, "ends at the worker: no worker takes drills"),
+        ([], {"steps": [], "failed": {"step": "journal", "why": "full"}}, "the journal: full"),
+        ([UNKNOWN] * 3, TAKEN, "the guard: it has not opened"),
+        ([b'{"error": {"status": 503, "detail": "away"}}'], TAKEN, "the guard: it does not answer"),
+    ],
+)
+def test_a_drill_that_fails_says_at_which_step(
+    house: House,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[bytes],
+    worker: dict[str, object] | None,
+    words: str,
+) -> None:
+    monkeypatch.setattr(incidents, "_PAUSE", 0.001)
+    monkeypatch.setattr(incidents, "_LOOKS", 3)
+    with pytest.raises(HTTPException, match=words) as error:
+        drilled_at(house, tmp_path, answers, worker)
+    assert error.value.status_code == 503

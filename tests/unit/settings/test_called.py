@@ -8,8 +8,8 @@ from tta_gateway.settings.called import told, warnings
 CONTACTS = """\
 escalation:
   contacts:
-    pager: {webhook: {url: "https://h/crisis"}}
-    ward: {webhook: {url: "https://i/crisis"}}
+    pager: {webhook: {url: "https://h/crisis", unsigned: a test}}
+    ward: {webhook: {url: "https://i/crisis", unsigned: a test}}
 """
 STANDARD = "routes: [{path: /b, service: players, auth: none, class: standard}]\n"
 OBSERVED = (
@@ -38,9 +38,17 @@ def test_where_nobody_is_heard_there_is_nobody_to_be_called_about(text: str) -> 
     assert list(told(loaded(text).settings)) == []
 
 
-def test_channels_are_heard_as_routes_are() -> None:
-    channels = f"{ISSUER}realtime: {{channels: {{'session:{{id}}': {{publish: {{}}}}}}}}\n"
-    assert len(warned(channels + STANDARD)) == 1
+@pytest.mark.parametrize("written", ["{channels: {'session:{id}': {publish: {}}}}", "{}"])
+def test_who_speaks_to_the_hub_is_heard_in_channels_or_in_none(written: str) -> None:
+    hub = f"{ISSUER}realtime: {written}\n"
+    assert len(warned(hub + STANDARD)) == 1
+    assert "safety: nobody is called" in next(told(loaded(hub + STANDARD, SECRET).settings))
+
+
+def test_routes_that_services_declare_are_heard_though_the_operator_has_written_none() -> None:
+    found = "services: {players: {discover: {etcd: players, routes: [/live/], auth_none: true}}}\n"
+    assert len(warned(found + STANDARD)) == 1
+    assert warned(found.replace(", routes: [/live/], auth_none: true", "") + STANDARD) == []
 
 
 def test_who_is_called_first_is_told_the_gravest_level_first() -> None:

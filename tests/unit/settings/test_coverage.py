@@ -55,8 +55,20 @@ realtime:
 
 def test_kinds_of_channels_are_counted_and_those_that_nobody_looks_at_named() -> None:
     found = list(lines(loaded(CHANNELS, {"SECRET": "0123456789abcdef" * 4}).settings))
-    assert found[1:4] == [
+    assert found[1:5] == [
         "safety: 2 of 4 kinds of channels are looked at",
+        "safety: what clients say to the hub in no channel is looked at",
         "safety: channels scores:{id}: off, by its class",
         "safety: channels numbers:{id}: off, because: no words",
+    ]
+
+
+def test_services_that_may_declare_routes_are_named_with_how_these_are_looked_at() -> None:
+    text = (
+        "services: {players: {discover: {etcd: players, routes: [/live/], auth_none: true}}}\n"
+        "routes: [{path: /b, service: players, auth: none, class: standard}]\n"
+    )
+    assert told(text)[2:4] == [
+        "safety: routes that services declare themselves (players): scan",
+        "safety: nobody is called: there are no `escalation.contacts`",
     ]

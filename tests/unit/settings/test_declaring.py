@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.helpers.configuration import ROUTES, complaints
+from tests.helpers.configuration import ROUTES, complaints, loaded
+from tta_gateway.settings.declaring import declarers
 
 ENVIRON = {"TOKEN": "a-token-of-the-players", "SECRET": "0123456789abcdef" * 4}
 ISSUERS = "identity: {issuers: [{name: home, secret: {env: SECRET}}]}\n"
@@ -52,3 +53,12 @@ def test_whoever_lets_everybody_in_needs_no_issuer(way: Callable[[str], str], is
 def test_what_is_of_another_kind_is_left_to_others() -> None:
     text = f"registration: {{tokens: x}}\nservices: {{players: x}}\n{ROUTES}"
     assert not [one for one in complaints(text, ENVIRON) if "can be declared" in one]
+
+
+@WAYS
+def test_who_may_declare_routes_is_known_by_name(way: Callable[[str], str]) -> None:
+    def known(rest: str) -> tuple[str, ...]:
+        return declarers(loaded(way(rest), ENVIRON).settings)
+
+    assert known("routes: [/live/], auth_none: true") == ("players",)
+    assert known("") == ()

@@ -107,6 +107,16 @@ def test_a_service_of_the_platform_may_be_told() -> None:
     assert "kanarie" not in repr(bound)
 
 
+def test_who_can_be_told_nothing_feigned_may_do_without_signatures() -> None:
+    bound = compiled(
+        "escalation:\n"
+        "  contacts: {pager: {webhook: {url: 'http://127.0.0.1/', unsigned: on this machine}}}\n"
+        "  subscribers: [{name: players, path: /crisis, unsigned: a network of its own}]\n"
+    )
+    assert bound.contacts == (Hook(name="pager", url="http://127.0.0.1/"),)
+    assert bound.subscribers == (subscriber("players", "/crisis", ""),)
+
+
 def test_services_may_be_told_of_everything_beside_people() -> None:
     written = "{name: players, path: /crisis, secret: {env: TOKEN}}"
     bound = compiled(f"escalation: {{subscribers: [{written}]}}\n")
@@ -141,8 +151,26 @@ def test_a_policy_of_a_file_holds_is_watched_and_is_shown_as_it_is(tmp_path: Pat
             "crisis.yaml:2:10 escalation.levels.high.rungs: holds too few",
         ),
         ("levels:\n  hihg: {}\n", "crisis.yaml:2:3 escalation.levels.hihg: is not a key here"),
-        ("levels: {}\nmore: 1\n", "crisis.yaml:1:1: must hold one key, `levels`"),
-        ("", "crisis.yaml:1:1: must hold one key, `levels`"),
+        ("levels: {}\nmore: 1\n", "crisis.yaml:1:1: must hold `levels`, `contacts` or both"),
+        ("", "crisis.yaml:1:1: must hold `levels`, `contacts` or both"),
+        (
+            "contacts:\n  pager: {realtime: {users: [ben]}}\n",
+            "crisis.yaml:2:3 escalation.contacts.pager: `pager` stands in the configuration, too",
+        ),
+        (
+            "contacts:\n  eva: {webhook: {url: 'https://e', unsigned: y, token: {env: TOKEN}}}\n",
+            "crisis.yaml:2:50 escalation.contacts.eva.webhook.token: would be shown to whoever",
+        ),
+        (
+            "contacts:\n  eva: {mail: {host: smtp.eva, sender: a@b.c, to: [a@b.c], user: u,\n"
+            "    password: {env: TOKEN}}}\n",
+            "crisis.yaml:3:5 escalation.contacts.eva.mail.password: would be shown to whoever",
+        ),
+        (
+            "contacts:\n  eva: {webhook: {url: 'https://e'}}\n",
+            "crisis.yaml:2:9 escalation.contacts.eva.webhook: `secret` is missing",
+        ),
+        ("contacts: [eva]\n", "crisis.yaml:1:1 escalation.contacts: must be a mapping"),
         ("levels: [\n", "crisis.yaml:2:1: is not YAML"),
         ("levels: {high: 1, high: 2}\n", "crisis.yaml:1:19"),
         ("levels: 5\n", "crisis.yaml:1:1 escalation.levels: must be a mapping"),
@@ -154,6 +182,40 @@ def test_what_is_wrong_in_a_policy_is_said_with_its_own_line(
     with pytest.raises(ConfigError) as error:
         with_policy(tmp_path, policy)
     assert words in str(error.value)
+
+
+def test_clinicians_may_name_contacts_of_their_own_beside_those_of_the_operator(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "eva").write_text("kanarie of eva")
+    found = with_policy(
+        tmp_path,
+        "contacts:\n"
+        "  eva: {webhook: {url: 'https://eva', secret: {file: eva}}}\n"
+        "  night: {mail: {host: smtp.example, sender: gw@example.org, to: [night@example.org]}}\n"
+        "levels: {high: {rungs: [{call: [eva, ward], within: 1m}]}}\n",
+    )
+    bound = bound_of(found)
+    assert {one.name for one in bound.contacts} == {"pager", "ward", "eva", "night"}
+    assert Hook(name="eva", url="https://eva", secret="kanarie of eva") in bound.contacts
+    assert bound.ladders[1].rungs[0].contacts == ("eva", "ward")
+    files = compile_snapshot(found.settings, 1).secret_files
+    assert {Path(one.path).name for one in files} == {"crisis.yaml", "eva"}
+    shown = show(found.settings, found.document)
+    assert "night@example.org" in shown
+    assert "kanarie" not in shown
+
+
+def test_their_mailboxes_may_be_at_a_server_at_which_the_operator_logs_in(tmp_path: Path) -> None:
+    login = "host: smtp.example, user: gw, password: {env: TOKEN}, sender: gw@example.org"
+    operators = f"    post: {{mail: {{{login}, to: [post@example.org]}}}}\n"
+    (tmp_path / "crisis.yaml").write_text(
+        f"contacts: {{night: {{mail: {{{login}, to: [night@example.org]}}}}}}\n"
+    )
+    (tmp_path / "gateway.yaml").write_text(f"{GATEWAY}".replace("  policy", operators + "  policy"))
+    bound = bound_of(load(tmp_path / "gateway.yaml", ENVIRON))
+    logins = [(one.to, one.password) for one in bound.contacts if isinstance(one, Mailbox)]
+    assert (("night@example.org",), "kanarie") in logins
 
 
 def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None:
@@ -174,10 +236,30 @@ def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None
         ("{policy: 5}", "must be the path of a file"),
         ("{contacts: {a: {}}}", "must have one of `webhook`, `mail`, `realtime` and `service`"),
         ("{contacts: {a: {realtime: {users: []}}}}", "users"),
-        ("{contacts: {a: {service: {name: nobody, path: /x}}}}", "there is no service `nobody`"),
-        ("{subscribers: [{name: nobody, path: /x}]}", "there is no service `nobody`"),
-        ("{contacts: {'safety.* a': {webhook: {url: 'https://h'}}}}", "how subscribers are named"),
+        (
+            "{contacts: {a: {service: {name: nobody, path: /x, unsigned: why}}}}",
+            "there is no service `nobody`",
+        ),
+        (
+            "{subscribers: [{name: nobody, path: /x, unsigned: why}]}",
+            "there is no service `nobody`",
+        ),
+        (
+            "{contacts: {'safety.* a': {webhook: {url: 'https://h', unsigned: why}}}}",
+            "how subscribers are named",
+        ),
         ("{contacts: {a: {service: {name: players, path: x}}}}", "path"),
+        (
+            "{contacts: {a: {webhook: {url: 'https://h'}}}}",
+            "escalation.contacts.a.webhook: `secret` is missing",
+        ),
+        ("{contacts: {a: {service: {name: players, path: /x}}}}", "`secret` is missing"),
+        ("{subscribers: [{name: players, path: /x}]}", "subscribers[0]: `secret` is missing"),
+        ("{contacts: {a: {webhook: {url: 'https://h', unsigned: ' '}}}}", "holds blanks alone"),
+        (
+            "{subscribers: [{name: players, path: /x, secret: {env: TOKEN}, unsigned: why}]}",
+            "`unsigned` has no effect beside `secret`",
+        ),
         ("{levels: {high: {rungs: [{call: [], within: 1m}]}}}", "call"),
         ("{levels: {high: {rungs: [{call: [a], within: 1ms}]}}}", "at least 1"),
         (
@@ -190,7 +272,7 @@ def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None
     ],
 )
 def test_what_makes_no_sense_is_said(written: str, words: str) -> None:
-    assert words in "\n".join(complaints(f"escalation: {written}\n"))
+    assert words in "\n".join(complaints(f"escalation: {written}\n", ENVIRON))
 
 
 @pytest.mark.parametrize(

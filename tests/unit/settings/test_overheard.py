@@ -12,7 +12,7 @@ def contact(written: str) -> str:
     return f"escalation: {{contacts: {{team: {written}}}}}\n"
 
 
-TOLD = contact("{service: {name: players, path: /crisis}}")
+TOLD = contact("{service: {name: players, path: /crisis, unsigned: a test}}")
 FOUND = "services: {players: {discover: {docker: players, scheme: SCHEME}}}\n"
 EXCUSED = PLAIN.replace("endpoints", "plaintext: a test, endpoints")
 MAIL = "{mail: {host: mail.example, security: none, sender: a@b.example, to: [c@b.example]}}"
@@ -39,12 +39,12 @@ REFUSED = [
     (
         "contacts",
         "escalation.contacts.team.webhook",
-        contact("{webhook: {url: 'http://h/crisis'}}"),
+        contact("{webhook: {url: 'http://h/crisis', unsigned: a test}}"),
     ),
     (
         "contacts",
         "escalation.subscribers[0].name",
-        EXCUSED + "escalation: {subscribers: [{name: players, path: /crisis}]}\n",
+        EXCUSED + "escalation: {subscribers: [{name: players, path: /crisis, unsigned: a test}]}\n",
     ),
     ("contacts", "escalation.contacts.team.service", EXCUSED + TOLD),
     ("contacts", "escalation.contacts.team.mail", contact(MAIL)),
@@ -74,9 +74,9 @@ GOOD = [
     "valkey_url: redis://[::1]\n",
     "valkey_url: unix:///run/valkey.sock\n",
     "cache_url: valkeys+cluster://a,b\n",
-    contact("{webhook: {url: 'https://h/crisis'}}"),
-    contact("{webhook: {url: 'http://localhost/'}}"),
-    contact("{webhook: {url: 'http://[::1]/'}}"),
+    contact("{webhook: {url: 'https://h/crisis', unsigned: a test}}"),
+    contact("{webhook: {url: 'http://localhost/', unsigned: a test}}"),
+    contact("{webhook: {url: 'http://[::1]/', unsigned: a test}}"),
     TOLD,
     "services: {players: {endpoints: ['unix:/run/players.sock', 'https://players']}}\n" + TOLD,
     FOUND.replace("SCHEME", "https") + TOLD,

@@ -143,7 +143,11 @@ class IncidentDesk:
     async def drill(
         self, body: NewDrill | None = None, authorization: Authorization = None, key: Key = None
     ) -> Answer:
-        """Open an incident about nobody, to see whether people are reached."""
+        """Open an incident about nobody, to see whether people are reached.
+
+        A worker takes a message that the detector must find something in; `steps` says how long
+        each step took, until the guard has opened the incident.  A step that fails is named (503).
+        """
         who = self._house.responder(authorization)
         level = (body or NewDrill()).level
         id = key or self._house.new_id()

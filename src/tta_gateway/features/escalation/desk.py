@@ -54,14 +54,6 @@ class Do(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="act"):
     text: str = ""
 
 
-class Drill(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="drill"):
-    """An incident about nobody, to see whether people are reached."""
-
-    id: str
-    by: str
-    level: int = 3
-
-
 class Outbox(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="outbox"):
     """What is to be carried to where all nodes read it; with `whole`, all that alarms again."""
 
@@ -75,27 +67,8 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="set
     body: bytes
 
 
-Asked: TypeAlias = List | Show | Do | Drill | Outbox | Settle
+Asked: TypeAlias = List | Show | Do | Outbox | Settle
 _decode = msgspec.json.Decoder(Asked).decode
-
-
-def drill(asked: Drill, at: float) -> Report:
-    """Return the report of a drill."""
-    return Report(
-        id=f"drill-{asked.id}",
-        at=at,
-        person=f"drill {asked.id} of {asked.by}",
-        identity="verified",
-        level=asked.level,
-        categories=(),
-        rules=(),
-        version="",
-        source="drill",
-        route="",
-        service="",
-        correlation=asked.id,
-        delivered=True,
-    )
 
 
 class Desk:
@@ -130,9 +103,6 @@ class Desk:
         if isinstance(asked, Show):
             found_one = self._found(asked.incident)
             return {"incident": shown(found_one)} if asked.alone else self._whole(found_one)
-        if isinstance(asked, Drill):
-            made = self._escalation.report(drill(asked, self._wall()))
-            return {"incident": shown(made)}
         if isinstance(asked, Outbox):
             if asked.whole:
                 self._escalation.show_all()

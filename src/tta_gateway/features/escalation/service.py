@@ -202,7 +202,7 @@ class Escalation:
         self._report(unreadable(f"{segment}:{end}", now))
 
     def report(self, report: Report) -> Incident:
-        """Take a report that has come by no journal: a drill."""
+        """Take a report that has come by no journal: of what cannot be read."""
         with self._kept():
             found = self._report(report)
         self._outside.changed()

@@ -127,11 +127,12 @@ class SafetyListener:
         found, text = self._together(who, found, text, now)
         found = who.conversation.weighed(found, now=now)
         level = found.level
-        self._heard[level].add()
+        if not place.is_drill:
+            self._heard[level].add()
         if level:
             who.is_at(level, now)
         self.people.keep(key, who, at_risk=who.is_at_risk(now))
-        if not place.is_observed:
+        if not place.is_observed and not place.is_drill:
             self.moderate(found, text[:MODERATED], partial(self._raised, speaker, place, text))
         if not level or place.is_observed:
             return SILENCE
@@ -175,7 +176,7 @@ class SafetyListener:
     def _tell(self, who: Person, speaker: Speaker, place: Place, found: Verdict) -> None:
         """Tell that somebody may be at risk, without what they said, once in a while."""
         level = found.level
-        if not who.needs_telling(level, self._clock(), self.cool_down):
+        if place.is_drill or not who.needs_telling(level, self._clock(), self.cool_down):
             return
         self._means.told(
             SafetyRaised(

@@ -23,6 +23,7 @@ from tests.helpers.platform_table import (
     NOBODY,
     OPEN,
     OVERRIDES,
+    SECRETS,
     SPELLINGS,
     STRANGER,
     filled,
@@ -84,7 +85,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         written = configuration.write(folder / "gateway.yaml", BLANKS)
-        settings = load(written, {"TTA_AUTH_SECRET_KEY": "0123456789abcdef" * 4}).settings
+        settings = load(written, dict.fromkeys(SECRETS, "0123456789abcdef" * 4)).settings
         self.snapshot = compile_snapshot(settings, 1)
         ties = Ties()
         for role in ROLES:

@@ -118,6 +118,8 @@ def test_a_drill_is_begun(house: House) -> None:
     assert house.asked("POST", "/drills", {"level": 2}).status == 201
     assert [one["level"] for one in house.questions] == [3, 2]
     assert house.asked("POST", "/drills", {"level": 4}).status == 422
+    assert house.asked("POST", "/drills", idempotency_key="weekly").status == 201
+    assert house.questions[-1] == {"do": "drill", "id": "weekly", "by": "ben", "level": 3}
 
 
 def test_each_reading_is_kept_whatever_key_it_is_asked_under(house: House) -> None:
