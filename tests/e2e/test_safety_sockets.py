@@ -50,9 +50,12 @@ class Chat:
     """A service that writes down what it hears, and answers; asked for `tokens` it does harm."""
 
     heard: list[str | bytes] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
 
     def serve(self, socket: ServerConnection) -> None:
         """Talk to one client."""
+        assert socket.request is not None
+        self.keys += socket.request.headers.get_all("X-Safety-Key")
         for message in socket:
             self.heard.append(message)
             if isinstance(message, str) and "tokens" in message:
@@ -117,6 +120,7 @@ def _config(folder: Path, port: int) -> dict[str, object]:
         "access_log": {"path": str(folder / "access.log"), "paths": "whole"},
         "services": {
             "chat": {"endpoints": [f"http://127.0.0.1:{port}"]},
+            "asked": {"endpoints": [f"http://127.0.0.1:{port}"], "tell_safety": True},
             "away": {"endpoints": [f"http://127.0.0.1:{free_port()}"]},
         },
         "routes": [
@@ -124,6 +128,8 @@ def _config(folder: Path, port: int) -> dict[str, object]:
             {"path": "/limited", **spoken, "rate_limit": limit},
             {"path": "/tether", **spoken, "tether": {"resume": "20s"}},
             {"path": "/away", **spoken, "service": "away", "tether": {"reattach": "2s"}},
+            {"path": "/asked", **spoken, "service": "asked"},
+            {"path": "/asked/tether", **spoken, "service": "asked", "tether": {"resume": "20s"}},
             {"path": "/plain", "service": "chat", "auth": "none"},
             {"path": "/off", **spoken, "safety": {"mode": "off", "reason": "a test of the tests"}},
         ],
@@ -233,6 +239,20 @@ def test_nothing_that_was_said_stands_in_any_log(stage: Stage) -> None:
 
 
 # --- tethers ---
+
+
+@pytest.mark.parametrize("path", ["/asked", "/asked/tether"])
+def test_a_service_that_asked_is_told_ahead_of_the_message(stage: Stage, path: str) -> None:
+    with stage.talk(path, additional_headers={"X-Safety-Key": "mine"}) as socket:
+        socket.send(client_says("hello"))
+        socket.send(client_says(CRISIS))
+        wait_until(lambda: len(stage.chat.heard) == 3)
+    hello, word, said = stage.chat.heard
+    assert (hello, said) == (client_says("hello"), client_says(CRISIS))
+    told = json.loads(word)
+    (key,) = stage.chat.keys
+    assert (told["type"], told["level"] >= 2, told["key"]) == ("safety", True, key)
+    assert key != "mine"
 
 
 @pytest.mark.parametrize("path", ["/chat", "/tether"])

@@ -107,6 +107,7 @@ class Desk:
         self.listened.append(payload)
         if b"dark" in payload:
             talk.tell(b"card", is_text=True, is_help=True)
+        assert not talk.inform(b"nobody is there")
         return None
 
     def farewell(self, exchange: Exchange) -> bytes:

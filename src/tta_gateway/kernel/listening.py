@@ -10,8 +10,8 @@ from typing import Final, Protocol
 from tta_gateway.kernel.incident import Identity, Source
 from tta_gateway.kernel.verdict import HIGH, NONE, Verdict
 
-SAFETY_LEVEL: Final = b"x-tta-safety-level"
-"""The field by which a service is told what was found in what it is asked about: 1 to 3."""
+SAFETY_LEVEL: Final = b"x-safety-level"
+"""The field by which a service that asked for it is told how much at risk somebody is: 1 to 3."""
 
 
 class Speaker:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.verdict import Category
 
 
 class Talk(Protocol):
@@ -16,6 +17,12 @@ class Talk(Protocol):
         `is_help`: it is the help card, which is kept for who is away, where anything is.
         """
 
+    def inform(self, data: bytes) -> bool:
+        """Say a text of the gateway's own to the service, before what has not gone on to it yet.
+
+        False: no service is there.
+        """
+
     def close(self, code: int, reason: bytes) -> None:
         """End it: the client hears this, and the service that its client goes."""
 
@@ -23,16 +30,19 @@ class Talk(Protocol):
 class Need:
     """What was found in a message of somebody who may need help: how grave it is, 2 or 3.
 
+    `categories` say what it is about; `is_told`: the service knows, if it has asked.
     `is_spared`: limits do not stop it, there is budget left for that.  `undelivered` is called
     where it was let through and did not arrive all the same.
     """
 
-    __slots__ = ("_undelivered", "is_spared", "level")
+    __slots__ = ("_undelivered", "categories", "is_spared", "is_told", "level")
 
     def __init__(self, level: int, *, is_spared: bool, undelivered: Callable[[], None]) -> None:
         """Be this one."""
         self.level = level
         self.is_spared = is_spared
+        self.is_told = False
+        self.categories: tuple[Category, ...] = ()
         self._undelivered: Callable[[], None] | None = undelivered
 
     def lost(self) -> None:

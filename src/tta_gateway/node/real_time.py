@@ -209,7 +209,9 @@ class RealTime:
         asks: Asks | None = None,
     ) -> None:
         """Judge by this configuration from now on, and have services asked by `asks`."""
-        self._ear.helping = Helping(bound_in(snapshot, "safety", SafetyBound))
+        safety = bound_in(snapshot, "safety", SafetyBound)
+        self._ear.helping = Helping(safety)
+        self._services.told = frozenset(safety.told)
         self._care = bound.care
         self._services.asks = asks
         self.desk.adopt(bound, policies)

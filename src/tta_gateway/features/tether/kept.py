@@ -301,6 +301,10 @@ class _Talk:
         """Tell the client."""
         self._kept.tether.gateway_said(data, is_text=is_text, is_help=is_help)
 
+    def inform(self, data: bytes) -> bool:  # noqa: ARG002 - the port's
+        """Tell no service: what is said waits for one."""
+        return False
+
     def close(self, code: int, reason: bytes) -> None:
         """End it."""
         self._kept.tether.end(code, reason)

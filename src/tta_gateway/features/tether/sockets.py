@@ -195,6 +195,10 @@ class _Talk:
         """Tell the client."""
         self._socket.send(data, is_text=is_text)
 
+    def inform(self, data: bytes) -> bool:  # noqa: ARG002 - the port's
+        """Tell no service: what is said waits for one."""
+        return False
+
     def close(self, code: int, reason: bytes) -> None:
         """End it."""
         self._socket.close(code, reason)
