@@ -64,7 +64,6 @@ from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
-from tta_gateway.features.safety.judging import Judging as SafetyJudging
 from tta_gateway.features.shield import api as shield
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite, Service
@@ -100,6 +99,7 @@ from tta_gateway.node.error_reading import ErrorReading
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.hearing import listening
 from tta_gateway.node.here import Here
 from tta_gateway.node.incidents import Incidents
 from tta_gateway.node.issuing import Issuance
@@ -115,6 +115,7 @@ from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.reach import Reach
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
+from tta_gateway.node.reporting import Reporting
 from tta_gateway.node.scanning import the_detector
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
@@ -179,6 +180,7 @@ class Control:
         self.services.left_out = self._left_out
         self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()
+        self.reporting = Reporting(clock=clock, registry=self.counts, log=self.log)
         self._keep_what_lasts(clock)
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
@@ -341,10 +343,15 @@ class Control:
             clock=clock,
             died=self.died,
         )
-        judge = SafetyJudging(
-            the_detector(), clock=clock.monotonic, died=self.died, registry=self.counts
+        listener = listening(
+            the_detector(),
+            self.reporting,
+            clock=clock,
+            registry=self.counts,
+            told=lambda _: None,  # of what people say, and nobody speaks here
+            died=self.died,
         )
-        made.shown = shown_by(judge)
+        made.shown = shown_by(listener)
         return made
 
     def _own_endpoints(self) -> PublicApp:
@@ -534,6 +541,7 @@ class Control:
         self.changing.adopt(parts)
         self.erasing.adopt(parts)
         self.incidents.adopt(parts)
+        self.reporting.adopt(self.snapshot)
         is_needed = self.issuance.issuing is not None or self.caring.is_needed
         bans = self.defending.banning.is_needed or has_file(self.snapshot.state_dir)
         self.databases.adopt(self.snapshot, is_needed=is_needed or bans)
