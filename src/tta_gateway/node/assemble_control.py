@@ -343,7 +343,7 @@ class Control:
             clock=clock,
             died=self.died,
         )
-        listener = listening(
+        self.listener = listening(
             the_detector(),
             self.reporting,
             clock=clock,
@@ -351,7 +351,7 @@ class Control:
             told=lambda _: None,  # of what people say, and nobody speaks here
             died=self.died,
         )
-        made.shown = shown_by(listener)
+        made.shown = shown_by(self.listener)
         return made
 
     def _own_endpoints(self) -> PublicApp:

@@ -152,6 +152,7 @@ async def _ended(tasks: set[asyncio.Task[object]], control: Control) -> None:
         async with asyncio.timeout(_GRACE):
             await asyncio.gather(*tasks, return_exceptions=True)
             await control.databases.close()
+    await control.listener.sum_up()
     control.reporting.close()
 
 

@@ -220,6 +220,7 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     worker.limiting.close()
     worker.real_time.close()
     worker.admitting.close()
+    await worker.listener.sum_up()
     worker.reporting.close()
     worker.error_keeping.close()
     worker.valkeys.close()
