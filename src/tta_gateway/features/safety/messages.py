@@ -16,6 +16,7 @@ from tta_gateway.features.safety.card import chat_content, chat_metadata, frame
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.problems import WITHHELD
 from tta_gateway.features.safety.telling import Telling, socket_of
+from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Listener, Place, Speaker
 from tta_gateway.kernel.message import Response, answer_of
@@ -185,6 +186,7 @@ class BoundMessages:
                 said.talk.tell(self._card(exchange, heard), is_text=True, is_help=True)
 
         await followed(report, give, seconds=PATIENCE)
+        need.is_kept = bool(heard.report and heard.text)
         need.is_told = self._tell(exchange, said, need.level, need.categories)
         return None
 
@@ -201,9 +203,9 @@ class BoundMessages:
             return _encode(frame(card, categories))
         return wording.says(exchange, chat_content(card), chat_metadata(card, categories))
 
-    def farewell(self, exchange: Exchange) -> bytes:
-        """Return static help, for whoever is to hear that a socket ends."""
-        card = self._all.helping.card_of(exchange, NONE)
+    def farewell(self, exchange: Exchange, fate: Fate = "") -> bytes:
+        """Return static help, for whoever hears that a socket ends, and what waited came to."""
+        card = self._all.helping.card_of(exchange, NONE, (), fate)
         wording = exchange.plan.wording
         if wording is None:
             return _encode(frame(card, ()))

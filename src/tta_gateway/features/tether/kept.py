@@ -19,6 +19,7 @@ from tta_gateway.features.tether.session import (
     Terms,
     Tether,
 )
+from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.said import Hearing, Need
@@ -241,9 +242,9 @@ class Kept:
         talk = _Talk(self)
         return self._keeper.desk.hear(self.guest, payload, is_text=is_text, talk=talk)
 
-    def farewell(self) -> bytes:
+    def farewell(self, fate: Fate) -> bytes:
         """Return the help that goes before an end."""
-        return self._keeper.desk.farewell(self.guest.exchange)
+        return self._keeper.desk.farewell(self.guest.exchange, fate)
 
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
         """Know it no longer."""

@@ -278,9 +278,11 @@ class TetherHearer:
             return
         token = words.token_in(payload) if is_text else None
         if token is None:
-            self._sockets.desk.hear(
+            hearing = self._sockets.desk.hear(
                 Guest(self._exchange, None), payload, is_text=is_text, talk=_Talk(socket)
             )
+            if hearing is not None:
+                hearing.lost()
             self._say_farewell(socket)
             socket.close(POLICY, b"the first message must be {type: auth, token: ...}")
             return

@@ -342,3 +342,20 @@ def test_of_what_has_waited_a_service_is_told_when_it_hears_it() -> None:
     assert informed(house) == [(2, ["suicide"])]
     assert house.runner.message(house.exchange, said) is None
     assert len(house.socket.informed) == 1
+
+
+def test_a_farewell_says_what_becomes_of_what_waited() -> None:
+    house = House()
+    bound = house.messages.for_route(looked_at("scan"))
+    assert bound is not None
+    told = json.loads(bound.farewell(house.exchange, "counted"))["help"]
+    assert (told["level"], told["message"]) == (0, "counted")
+    assert told["about_message"]
+    assert "message" not in json.loads(bound.farewell(house.exchange))["help"]
+    need = asyncio.run(house.need(DARK))
+    assert need is not None
+    assert need.is_kept
+    house.people.keeps = False
+    lost = asyncio.run(house.need(DARK))
+    assert lost is not None
+    assert not lost.is_kept
