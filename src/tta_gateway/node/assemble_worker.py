@@ -216,7 +216,7 @@ class Worker:
             died=self.died,
         )
         self.admitting.at_risk.here = self.listener.is_at_risk
-        self.scanning.weigh = weighing(self.listener)
+        self.scanning.weigh = weighing(self.listener, self.scanning.pseudonym)
         self.listener.moderate = self.scanning.moderator.moderate
 
     def _have_channels(self) -> None:
