@@ -239,13 +239,15 @@ def test_nobody_fills_the_journal() -> None:
 
     async def many() -> list[bool]:
         report = people.listener.report
-        each = [people.says(DARK) for _ in range(70)]
+        each = [Heard(people.words.of_person(DARK), level=2) for _ in range(70)]
         return [await report(a_speaker(), PLACE, heard, delivered=True) for heard in each]
 
     assert all(asyncio.run(many()))
     assert len(people.kept) == 60
     people.clock.advance(60.0)
-    assert asyncio.run(_report(people, people.says(DARK), delivered=True))
+    assert asyncio.run(
+        _report(people, Heard(people.words.of_person(DARK), level=2), delivered=True)
+    )
     assert len(people.kept) == 61
 
 
