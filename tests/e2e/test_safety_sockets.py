@@ -329,6 +329,29 @@ def test_whoever_says_it_by_any_sdk_is_helped_and_heard(hub: HubStage, kind: str
     assert len(kept) == 1
 
 
+def test_the_guard_is_told_of_what_a_service_publishes_and_nobody_is_shown(hub: HubStage) -> None:
+    body = {"channel": "session:harm", "data": {"text": HARM}}
+    answer = hub.gateway.ask(
+        "POST", "/api/v1/realtime/publish", body, token=token("chat", "service")
+    )
+    assert answer.status == 200
+    found = [
+        one for one in reports_in(hub.gateway.state) if one[0].person == "channel session:harm"
+    ]
+    ((report, text),) = found
+    assert (report.source, report.delivered) == ("reply", False)
+    assert HARM in text
+
+
+def test_who_may_not_connect_is_told_where_help_is(hub: HubStage) -> None:
+    old = token("late", lasts=-60.0)
+    with connect(hub.direct, proxy=None) as socket:
+        socket.send(json.dumps({"id": 1, "connect": {"token": old}}))
+        error = json.loads(socket.recv(5))["error"]
+    assert (error["code"], error["help"]["level"]) == (109, 0)
+    assert error["help"]["resources"]
+
+
 def test_in_a_batch_and_by_calls_it_is_heard_too(hub: HubStage) -> None:
     shown = {"id": 1, "connect": {"token": token("batch")}}
     message = {"channel": "session:batch", "id": "m1", "data": {"text": CRISIS}}
