@@ -42,7 +42,7 @@ RIBS: Final = (
         "said.py",
     ),
     *("parts.py", "running.py", "withholding.py"),
-    *("judging.py", "listener.py", "members.py", "people.py", "reply.py"),
+    *("judging.py", "listener.py", "members.py", "people.py", "reply.py", "unrecorded.py"),
     *("automaton.py", "detector.py", "finding.py", "lexicon.py", "lookalikes.py", "model.py"),
     *("normal.py", "meaning.py", "rule.py", "secrets.py", "markup.py", "spelling.py"),
 )

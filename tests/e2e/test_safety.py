@@ -64,7 +64,8 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             upstream=upstream,
             identity={"issuers": [issuer]},
             services={
-                "up": {"endpoints": [upstream.url]},
+                "up": {"endpoints": [upstream.url], "tell_safety": True},
+                "unasked": {"endpoints": [upstream.url]},
                 "gone": {"endpoints": [f"http://127.0.0.1:{free_port()}"]},
             },
             routes=[
@@ -74,6 +75,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 {**plain, "path": "/locked", "auth": "required"},
                 {**plain, "path": "/parallel/{rest:path}", "safety": "parallel"},
                 {**plain, "path": "/standard/{rest:path}", "class": "standard"},
+                {**plain, "path": "/unasked/{rest:path}", "service": "unasked"},
                 {**plain, "path": "/{rest:path}"},
             ],
             journal={"in_memory": "allow"},
@@ -152,6 +154,13 @@ def test_what_somebody_at_risk_writes_is_delivered_and_durable_before_the_answer
     ((report, text),) = reports(one, answer.value(b"x-request-id"))
     assert (report.level >= 2, report.delivered, report.source) == (True, True, "request")
     assert (text, report.identity) == (CRY, "unknown")
+
+
+def test_a_service_that_has_not_asked_is_told_nothing(one: Stage) -> None:
+    service = Service()
+    answer = say(one, one.on(service, under=b"/unasked/"), CRY)
+    assert answer.status == 200
+    assert service.level() is None
 
 
 def test_whoever_is_well_is_served_as_ever(one: Stage) -> None:

@@ -50,9 +50,12 @@ class Chat:
     """A service that writes down what it hears, and answers; asked for `tokens` it does harm."""
 
     heard: list[str | bytes] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
 
     def serve(self, socket: ServerConnection) -> None:
         """Talk to one client."""
+        assert socket.request is not None
+        self.keys += socket.request.headers.get_all("X-Safety-Key")
         for message in socket:
             self.heard.append(message)
             if isinstance(message, str) and "tokens" in message:
@@ -117,6 +120,7 @@ def _config(folder: Path, port: int) -> dict[str, object]:
         "access_log": {"path": str(folder / "access.log"), "paths": "whole"},
         "services": {
             "chat": {"endpoints": [f"http://127.0.0.1:{port}"]},
+            "asked": {"endpoints": [f"http://127.0.0.1:{port}"], "tell_safety": True},
             "away": {"endpoints": [f"http://127.0.0.1:{free_port()}"]},
         },
         "routes": [
@@ -124,6 +128,8 @@ def _config(folder: Path, port: int) -> dict[str, object]:
             {"path": "/limited", **spoken, "rate_limit": limit},
             {"path": "/tether", **spoken, "tether": {"resume": "20s"}},
             {"path": "/away", **spoken, "service": "away", "tether": {"reattach": "2s"}},
+            {"path": "/asked", **spoken, "service": "asked"},
+            {"path": "/asked/tether", **spoken, "service": "asked", "tether": {"resume": "20s"}},
             {"path": "/plain", "service": "chat", "auth": "none"},
             {"path": "/off", **spoken, "safety": {"mode": "off", "reason": "a test of the tests"}},
         ],
@@ -235,6 +241,20 @@ def test_nothing_that_was_said_stands_in_any_log(stage: Stage) -> None:
 # --- tethers ---
 
 
+@pytest.mark.parametrize("path", ["/asked", "/asked/tether"])
+def test_a_service_that_asked_is_told_ahead_of_the_message(stage: Stage, path: str) -> None:
+    with stage.talk(path, additional_headers={"X-Safety-Key": "mine"}) as socket:
+        socket.send(client_says("hello"))
+        socket.send(client_says(CRISIS))
+        wait_until(lambda: len(stage.chat.heard) == 3)
+    hello, word, said = stage.chat.heard
+    assert (hello, said) == (client_says("hello"), client_says(CRISIS))
+    told = json.loads(word)
+    (key,) = stage.chat.keys
+    assert (told["type"], told["level"] >= 2, told["key"]) == ("safety", True, key)
+    assert key != "mine"
+
+
 @pytest.mark.parametrize("path", ["/chat", "/tether"])
 @pytest.mark.parametrize("text", [CRISIS, f"{LONG} {CRISIS}"], ids=["short", "long"])
 def test_who_says_it_and_goes_at_once_is_delivered(stage: Stage, path: str, text: str) -> None:
@@ -307,6 +327,29 @@ def test_whoever_says_it_by_any_sdk_is_helped_and_heard(hub: HubStage, kind: str
     assert card["data"]["help"]["resources"]
     kept = [text for report, text in reports_in(hub.gateway.state) if report.person.endswith(name)]
     assert len(kept) == 1
+
+
+def test_the_guard_is_told_of_what_a_service_publishes_and_nobody_is_shown(hub: HubStage) -> None:
+    body = {"channel": "session:harm", "data": {"text": HARM}}
+    answer = hub.gateway.ask(
+        "POST", "/api/v1/realtime/publish", body, token=token("chat", "service")
+    )
+    assert answer.status == 200
+    found = [
+        one for one in reports_in(hub.gateway.state) if one[0].person == "channel session:harm"
+    ]
+    ((report, text),) = found
+    assert (report.source, report.delivered) == ("reply", False)
+    assert HARM in text
+
+
+def test_who_may_not_connect_is_told_where_help_is(hub: HubStage) -> None:
+    old = token("late", lasts=-60.0)
+    with connect(hub.direct, proxy=None) as socket:
+        socket.send(json.dumps({"id": 1, "connect": {"token": old}}))
+        error = json.loads(socket.recv(5))["error"]
+    assert (error["code"], error["help"]["level"]) == (109, 0)
+    assert error["help"]["resources"]
 
 
 def test_in_a_batch_and_by_calls_it_is_heard_too(hub: HubStage) -> None:

@@ -1,5 +1,6 @@
 """People who say things, somebody who listens, and where it is kept: without any socket."""
 
+import asyncio
 from collections.abc import Awaitable
 
 from tests.helpers.fake_clock import FakeClock
@@ -8,6 +9,7 @@ from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Report
 from tta_gateway.kernel.listening import Heard, Judged, Place, Speaker
 from tta_gateway.kernel.verdict import Category, Verdict
+from tta_gateway.pipeline.budget import WINDOW
 from tta_gateway.support.metrics import Registry
 
 PLACE = Place("talks", "talker")
@@ -59,6 +61,8 @@ class People:
         self.told: list[SafetyRaised] = []
         self.faults: list[str] = []
         self.turns = 0
+        self.minute = asyncio.Event()
+        """set once a minute has passed"""
         self.registry = Registry()
         self.listener = SafetyListener(
             Means(
@@ -81,8 +85,11 @@ class People:
         self.kept.append((report, text))
         return self.keeps
 
-    async def _pause(self, _: float) -> None:
-        self.turns += 1
+    async def _pause(self, seconds: float) -> None:
+        if seconds >= WINDOW:
+            await self.minute.wait()
+        else:
+            self.turns += 1
 
     def says(self, text: str, who: str = "ada", connection: str = "c1") -> Heard:
         """Have somebody say something short."""

@@ -12,10 +12,17 @@ class Socket:
         self.told: list[tuple[bytes, bool]] = []
         self.closed: list[tuple[int, bytes]] = []
         self.helps = 0
+        self.informed: list[bytes] = []
+        self.has_service = True
 
     def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:
         self.helps += is_help
         self.told.append((data, is_text))
+
+    def inform(self, data: bytes) -> bool:
+        if self.has_service:
+            self.informed.append(data)
+        return self.has_service
 
     def close(self, code: int, reason: bytes) -> None:
         self.closed.append((code, reason))

@@ -17,6 +17,7 @@ from tta_gateway.features.safety.care import Care
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.moderator import Then
 from tta_gateway.features.safety.policy import Aside, Scan
+from tta_gateway.features.safety.telling import Telling
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report
 from tta_gateway.kernel.message import Refusal, Response
@@ -114,8 +115,10 @@ class ScannedHouse:
             registry=self.registry,
         )
         self.shown: list[tuple[Verdict, str, Then]] = []
+        scan.telling = Telling(["players"])
         scan.moderate = lambda found, text, then: self.shown.append((found, text, then))
         safety = msgspec.Raw(msgspec.msgpack.encode(RouteSafety(mode=mode, reason="a test")))
+        self.scan = scan
         self.gateway = build(
             policies=(
                 Problem(ProblemBound()),

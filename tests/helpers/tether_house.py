@@ -17,6 +17,7 @@ from tta_gateway.features.tether.guest import Guest
 from tta_gateway.features.tether.kept import Kept
 from tta_gateway.features.tether.session import Leg
 from tta_gateway.features.tether.sockets import TetherSockets
+from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.principal import Principal
@@ -107,10 +108,12 @@ class Desk:
         self.listened.append(payload)
         if b"dark" in payload:
             talk.tell(b"card", is_text=True, is_help=True)
+        assert not talk.inform(b"nobody is there")
         return None
 
-    def farewell(self, exchange: Exchange) -> bytes:
+    def farewell(self, exchange: Exchange, fate: Fate = "") -> bytes:
         assert exchange.plan is not None
+        assert fate in {"", "kept", "counted"}
         return self.goes_before
 
     def open(self, guest: Guest, hearer: LegHearer) -> Leg:

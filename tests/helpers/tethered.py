@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tta_gateway.features.tether.algorithm import State
 from tta_gateway.features.tether.backlog import Bounds
 from tta_gateway.features.tether.session import Leg, Terms, Tether
+from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.said import Hearing
 
 
@@ -65,6 +66,7 @@ class Means:
         self.hearing: Hearing | None = None
         self.listened: list[bytes] = []
         self.goes_before = b""
+        self.fates: list[Fate] = []
 
     def reach(self, tether: Tether) -> Leg:  # noqa: ARG002 - a port
         """Make a leg, which is not open yet."""
@@ -81,8 +83,9 @@ class Means:
         self.listened.append(payload)
         return self.hearing
 
-    def farewell(self) -> bytes:
+    def farewell(self, fate: Fate) -> bytes:
         """Return what the test wants."""
+        self.fates.append(fate)
         return self.goes_before
 
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - likewise

@@ -237,6 +237,13 @@ class Inspected:
         if not self._is_looking:
             self.settle()
 
+    def inform(self, data: bytes) -> bool:
+        """Say a text of the gateway's own to the service, before what has not gone on yet."""
+        is_there = self._relay.inform(data)
+        if not self._is_looking:
+            self.settle()
+        return is_there
+
     # What policies say
 
     def _of_client(self, message: Message) -> Message | None:

@@ -103,6 +103,10 @@ class _Talk:
         """Say something of the gateway's own to the client."""
         self._socket.tell(data, is_text=is_text, is_help=is_help)
 
+    def inform(self, data: bytes) -> bool:
+        """Say a text of the gateway's own to the service, before what has not gone on yet."""
+        return self._socket.inform(data)
+
     def close(self, code: int, reason: bytes) -> None:
         """End it: the client hears this."""
         self._socket.dismiss(code, reason)
@@ -279,6 +283,14 @@ class ServiceSocket:
     def tell(self, data: bytes, *, is_text: bool, is_help: bool) -> None:
         """Say something of the gateway's own to the client, also where the service has gone."""
         self._teller.tell(data, is_text=is_text, is_help=is_help)
+
+    def inform(self, data: bytes) -> bool:
+        """Say a text of the gateway's own to the service; False if it takes nothing any more."""
+        if self._is_over or self._is_ending:
+            return False
+        self._endpoint.send(data, is_text=True)
+        self._flush()
+        return True
 
     # --- what the pipeline says ---
 

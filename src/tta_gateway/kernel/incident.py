@@ -40,6 +40,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     connection that they write through.  Empty where nothing does."""
     amends: str = ""
     """The id of an earlier report of the same message, where there is one: this one is right."""
+    messages: int = 1
+    """How many messages it tells of: several, where a minute had too many for a report each."""
 
 
 def mark_of(network: str, through: str) -> str:

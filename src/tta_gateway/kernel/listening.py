@@ -10,8 +10,8 @@ from typing import Final, Protocol
 from tta_gateway.kernel.incident import Identity, Source
 from tta_gateway.kernel.verdict import HIGH, NONE, Verdict
 
-SAFETY_LEVEL: Final = b"x-tta-safety-level"
-"""The field by which a service is told what was found in what it is asked about: 1 to 3."""
+SAFETY_LEVEL: Final = b"x-safety-level"
+"""The field by which a service that asked for it is told how much at risk somebody is: 1 to 3."""
 
 
 class Speaker:
@@ -71,10 +71,10 @@ class Heard:
     `verdict` is of what was said, `level` is what it comes to with what was said before; `text` is
     what was found, for the incident alone.  `needs_card`: the person is to be given help at once;
     they have not had it there lately, or the level has risen.  `report` is the id of the first
-    record of it, once that is durable.
+    record of it, once that is durable; `is_counted` says that one with others tells of it instead.
     """
 
-    __slots__ = ("level", "needs_card", "report", "text", "verdict")
+    __slots__ = ("is_counted", "level", "needs_card", "report", "text", "verdict")
 
     def __init__(
         self, verdict: Verdict, *, level: int, text: str = "", needs_card: bool = False
@@ -85,6 +85,7 @@ class Heard:
         self.text = text
         self.needs_card = needs_card
         self.report = ""
+        self.is_counted = False
 
     def __repr__(self) -> str:
         """Say how much: what was said is somebody's."""

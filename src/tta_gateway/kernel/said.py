@@ -1,10 +1,12 @@
 """What is said through a socket, as policies see it, and how the gateway itself speaks there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.verdict import Category
 
 
 class Talk(Protocol):
@@ -16,6 +18,12 @@ class Talk(Protocol):
         `is_help`: it is the help card, which is kept for who is away, where anything is.
         """
 
+    def inform(self, data: bytes) -> bool:
+        """Say a text of the gateway's own to the service, before what has not gone on to it yet.
+
+        False: no service is there.
+        """
+
     def close(self, code: int, reason: bytes) -> None:
         """End it: the client hears this, and the service that its client goes."""
 
@@ -23,16 +31,20 @@ class Talk(Protocol):
 class Need:
     """What was found in a message of somebody who may need help: how grave it is, 2 or 3.
 
+    `categories` say what it is about; `is_told`: the service knows, if it has asked; `is_kept`: the
+    words are on the disk, for whoever takes care of people.
     `is_spared`: limits do not stop it, there is budget left for that.  `undelivered` is called
     where it was let through and did not arrive all the same.
     """
 
-    __slots__ = ("_undelivered", "is_spared", "level")
+    __slots__ = ("_undelivered", "categories", "is_kept", "is_spared", "is_told", "level")
 
     def __init__(self, level: int, *, is_spared: bool, undelivered: Callable[[], None]) -> None:
         """Be this one."""
         self.level = level
         self.is_spared = is_spared
+        self.is_told = self.is_kept = False
+        self.categories: tuple[Category, ...] = ()
         self._undelivered: Callable[[], None] | None = undelivered
 
     def lost(self) -> None:
@@ -65,6 +77,14 @@ class Hearing:
         self._is_lost = True
         if self.need is not None:
             self.need.lost()
+
+
+def fate_of(hearings: Iterable[Hearing | None]) -> Fate:
+    """Return what becomes of messages that waited and go nowhere; empty: nobody need be told."""
+    needs = [one.need for one in hearings if one is not None and one.need is not None]
+    if not needs:
+        return ""
+    return "kept" if all(one.is_kept for one in needs) else "counted"
 
 
 class Said:

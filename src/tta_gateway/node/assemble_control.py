@@ -61,6 +61,7 @@ from tta_gateway.node.error_reading import ErrorReading
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.hearing import listening
 from tta_gateway.node.here import Here
 from tta_gateway.node.incidents import Incidents
 from tta_gateway.node.issuing import Issuance
@@ -76,6 +77,7 @@ from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.reach import Reach
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
+from tta_gateway.node.reporting import Reporting
 from tta_gateway.node.routers import (
     Administered,
     counted_router,
@@ -148,6 +150,7 @@ class Control:
         self.services.left_out = self._left_out
         self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()
+        self.reporting = Reporting(clock=clock, registry=self.counts, log=self.log)
         self._keep_what_lasts(clock)
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
@@ -310,10 +313,15 @@ class Control:
             clock=clock,
             died=self.died,
         )
-        judge = SafetyJudging(
-            the_detector(), clock=clock.monotonic, died=self.died, registry=self.counts
+        self.listener = listening(
+            the_detector(),
+            self.reporting,
+            clock=clock,
+            registry=self.counts,
+            told=lambda _: None,  # of what people say, and nobody speaks here
+            died=self.died,
         )
-        made.shown = shown_by(judge)
+        made.shown = shown_by(self.listener)
         return made
 
     def _own_endpoints(self) -> PublicApp:
@@ -510,6 +518,7 @@ class Control:
         self.changing.adopt(parts)
         self.erasing.adopt(parts)
         self.incidents.adopt(parts)
+        self.reporting.adopt(self.snapshot)
         is_needed = self.issuance.issuing is not None or self.caring.is_needed
         bans = self.defending.banning.is_needed or has_file(self.snapshot.state_dir)
         self.databases.adopt(self.snapshot, is_needed=is_needed or bans)

@@ -204,7 +204,7 @@ class Worker:
         )
         self.drilling = Drilling(self.listener, self.reporting, clock=self.clock, log=self.log)
         self.admitting.at_risk.here = self.listener.is_at_risk
-        self.scanning.weigh = weighing(self.listener)
+        self.scanning.weigh = weighing(self.listener, self.scanning.pseudonym)
         self.listener.moderate = self.scanning.moderator.moderate
 
     def _have_channels(self) -> None:

@@ -1,7 +1,7 @@
 """Channels as control asks of them for services: it publishes and looks, and hears nothing."""
 
-from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -15,7 +15,7 @@ from tta_gateway.features.realtime.mail import Mail
 from tta_gateway.features.realtime.post_office import PostOffice
 from tta_gateway.features.realtime.server_api import Out, ServerApi, Shown
 from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
-from tta_gateway.kernel.listening import Judged, Place
+from tta_gateway.kernel.listening import Heard, Judged, Listener, Place, Speaker
 from tta_gateway.node.channel_store import Ear, boxes
 from tta_gateway.node.hearing import mode_in
 from tta_gateway.node.vaults import following
@@ -28,15 +28,6 @@ from tta_gateway.support.valkey.client import Valkey
 
 _NOTHING: Final = msgspec.Raw(msgspec.msgpack.encode(RealtimeBound()))
 _decode: Final = msgspec.msgpack.Decoder(RealtimeBound).decode
-
-
-class Judge(Protocol):
-    """Looks at what services say (features/safety/judging.py)."""
-
-    def judge(
-        self, place: Place, said_in: str, data: bytes, *, goes_on: bool = True
-    ) -> Judged | Awaitable[Judged]:
-        """Return what is shown of it."""
 
 
 class Idle:
@@ -110,20 +101,41 @@ def server_api(
     return ServerApi(now.kinds, broker, orders, clock, post=PostOffice(mail, now.inbox))
 
 
-def shown_by(judge: Judge) -> Shown:
-    """Return what is shown of what services say, as this judges it."""
+def shown_by(listener: Listener) -> Shown:
+    """Return what is shown of what services say, as this judges it; the guard is told of the rest.
+
+    Nobody in particular was to read it: it is an incident of its channel, or of letters.
+    """
 
     async def shown(kind: Kind | None, channel: str, data: bytes) -> bytes:
         mode = "scan" if kind is None else mode_in(kind.rule)
         if mode == "off":
             return data
-        route = "letters" if kind is None else kind.rule.prefix
-        place = Place(f"realtime {route}", "", is_observed=mode == "observe")
-        judged = judge.judge(place, channel, data, goes_on=False)
+        place = _place(kind, is_observed=mode == "observe")
+        judged = listener.judge(place, channel, data, goes_on=False)
         if not isinstance(judged, Judged):
             judged = await judged
         if not judged.data:
             raise Out(INTERNAL)
+        found = judged.verdict
+        if found is not None:
+            heard = Heard(found, level=found.level, text=judged.text)
+            speaker = _about(channel)
+            await listener.report(speaker, place, heard, delivered=False, source="reply")
         return judged.data
 
     return shown
+
+
+def _place(kind: Kind | None, *, is_observed: bool) -> Place:
+    if kind is None:
+        return Place("realtime letters", "", is_observed=is_observed)
+    route = kind.rule.publish or kind.rule.subscribe
+    service = "" if route is None else route.service
+    return Place(f"realtime {kind.rule.prefix}", service, is_observed=is_observed)
+
+
+def _about(channel: str) -> Speaker:
+    """Return who stands for those that would have read it."""
+    about = f"channel {channel}" if channel else "letters"
+    return Speaker(about, subject="", identity="unknown", connection="", correlation="")

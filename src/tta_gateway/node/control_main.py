@@ -80,6 +80,7 @@ def main() -> None:
             channel=channel,
             counts=counts,
         )
+    control.reporting.open(control.snapshot, segment.number, at_once=False)
     sockets = (socket.socket(fileno=admin_fd), socket.socket(fileno=public_fd))
     notes = socket.socket(fileno=notes_fd)
     usage = Usage(counts, "control")
@@ -157,6 +158,8 @@ async def _ended(tasks: set[asyncio.Task[object]], control: Control) -> None:
         async with asyncio.timeout(_GRACE):
             await asyncio.gather(*tasks, return_exceptions=True)
             await control.databases.close()
+    await control.listener.sum_up()
+    control.reporting.close()
 
 
 def _server(app: Callable[..., object], kept: int = 5) -> _Server:

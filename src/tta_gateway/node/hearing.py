@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tta_gateway.features.realtime.bound import ChannelRule
-from tta_gateway.features.safety.accounts import Weigh
+from tta_gateway.features.safety.accounts import Weigh, mark_in
 from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.features.safety.listener import Means, SafetyListener
 from tta_gateway.kernel.events import SafetyRaised
@@ -84,23 +84,45 @@ def listening(
     )
 
 
-def weighing(listener: SafetyListener) -> Weigh:
-    """Return what has requests count among the turns of whoever is known, as their sockets do."""
+def weighing(listener: SafetyListener, pseudonym: Callable[[str], str]) -> Weigh:
+    """Return what has requests count among the turns of whoever makes them.
+
+    Who is known is the same as in their sockets.  Of a network, which is many people, those are one
+    that come by one connection, as with incidents; where nothing tells them apart (a proxy of the
+    operator's speaks for many), each request is taken by itself.
+    """
 
     def weigh(exchange: Exchange, found: Verdict, text: str) -> Verdict:
-        principal, route = exchange.principal, exchange.plan.route
-        if principal is None or route is None:
+        route, speaker = exchange.plan.route, _speaker(exchange, pseudonym)
+        if route is None or speaker is None:
             return found
-        speaker = Speaker(
+        return listener.weigh(speaker, Place(route.name, route.service), found, text)
+
+    return weigh
+
+
+def _speaker(exchange: Exchange, pseudonym: Callable[[str], str]) -> Speaker | None:
+    """Return who makes a request; None where nobody can be told from others."""
+    principal, correlation = exchange.principal, exchange.request_id.decode("latin-1")
+    if principal is not None:
+        return Speaker(
             principal.key,
             subject=principal.subject,
             identity="verified",
             connection=REQUESTS,
-            correlation=exchange.request_id.decode("latin-1"),
+            correlation=correlation,
         )
-        return listener.weigh(speaker, Place(route.name, route.service), found, text)
-
-    return weigh
+    network = pseudonym(exchange.client)
+    mark = mark_in(exchange, network)
+    if exchange.lapsed is not None or not mark:
+        return None
+    return Speaker(
+        network,
+        subject="",
+        identity="unknown",
+        connection=f"{REQUESTS} {mark}",
+        correlation=correlation,
+    )
 
 
 def mode_in(rule: ChannelRule) -> Mode:

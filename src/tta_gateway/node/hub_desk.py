@@ -52,6 +52,7 @@ from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import NOT_FOUND, Problem
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.verdict import NONE
 from tta_gateway.node.hearing import mode_in
 from tta_gateway.node.hub_answers import (
     EXPIRED,
@@ -128,6 +129,10 @@ class HubDesk:
         self._connect: Plan | None = None
         self.proved: Proved = lambda _: _NOBODY
         """returns whose token it is, or what is wrong with it"""
+        self.help: Callable[[Exchange], bytes] = lambda _: b""
+        """returns where help is, as JSON, for who has opened a connection by this"""
+        self.give: Callable[[str, bytes, int], None] = lambda _, __, ___: None
+        """gives a connection a card of a level"""
         self.end: End = lambda _, __: None
         """ends a connection, by its id"""
         self.known: Callable[[str, str], None] = lambda _, __: None
@@ -251,16 +256,16 @@ class HubDesk:
         if token:
             shown = [(b"authorization", b"Bearer " + token.encode())]
         made = head(b"CONNECT", b"/connect", shown, visitor.opening)
-        answer = Answer(lambda _, code: self.end(caller.client, farewell(code)))
+        answer = Answer(lambda _, code: self._send_away(caller.client, visitor, farewell(code)))
         inquiry = self._inquiries.ask(plan, made, like=visitor.opening, params={}, asker=answer)
 
         def then() -> Admitted | Awaitable[Admitted]:
             if answer.response is not None:
-                return why_not_connect(answer.response)
+                return self._with_help(why_not_connect(answer.response), visitor, of)
             why = self._objection(caller, visitor, inquiry, of)
             if why is not None:
                 inquiry.over()  # before anything counts by it, or a service hears of it
-                return why
+                return self._with_help(why, visitor, of)
             admission = self._admission(inquiry.exchange, visitor)
             if visitor.connected is not None:
                 visitor.connected.over()
@@ -271,6 +276,19 @@ class HubDesk:
             return more(visitor, inquiry, admission)
 
         return settled(answer, then, inquiry)
+
+    def _with_help(self, why: Verdict, visitor: Visitor, of: str | None) -> Verdict:
+        """Return a refusal that says where help is; one of who is connected goes by its card."""
+        if of is not None or isinstance(why, Disconnection):
+            return why  # a Close has no room for it
+        return replace(why, help=self.help(visitor.opening))
+
+    def _send_away(self, client: str, visitor: Visitor, why: Disconnection) -> None:
+        """End a connection that is allowed no longer; behind static help, if it is for good."""
+        help = self.help(visitor.opening) if why.is_final and visitor.connected is not None else b""
+        if help:
+            self.give(client, b'{"type":"help","level":0,"categories":[],"help":%b}' % help, NONE)
+        self.end(client, why)
 
     def _objection(
         self, caller: Caller, visitor: Visitor, inquiry: Inquiry, of: str | None

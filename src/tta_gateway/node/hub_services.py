@@ -70,6 +70,8 @@ class HubServices:
         """hears what clients say, and looks at what services do"""
         self.pseudonym: Callable[[str], str] = str
         """stands for the network of an address, where nobody knows who speaks"""
+        self.told: frozenset[str] = frozenset()
+        """the services that asked to be told who may be at risk"""
         self._log = log
         self._registry = registry
         self._clock = clock
@@ -140,7 +142,8 @@ class ServiceSays:
         """
         asked = self._questions.asked
         fields = fields_of(asked, visitor.opening.request.fields, visitor.told)
-        fields += _level_of(exchange)
+        if self.service in self._services.told:
+            fields += _level_of(exchange)
         told = await self._questions.ask(exchange, body, fields)
         try:
             said = _body(told)

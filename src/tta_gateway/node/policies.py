@@ -46,6 +46,7 @@ from tta_gateway.features.safety.bound import SafetyBound
 from tta_gateway.features.safety.care import Care
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.messages import Later, Messages
+from tta_gateway.features.safety.telling import Telling
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.bound import ShieldBound
@@ -230,7 +231,8 @@ def _safety(
     snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
 ) -> tuple[Policy, ...]:
     """Return what hears people in need, and gives them help."""
-    helping = Helping(bound(snapshot, "safety", SafetyBound))
+    safety = bound(snapshot, "safety", SafetyBound)
+    helping, telling = Helping(safety), Telling(safety.told)
     scanning = _scanning(snapshot, registry, clock, reach)
     messages = Messages(
         reach.listener,
@@ -239,7 +241,9 @@ def _safety(
         clock=clock.monotonic,
         later=reach.later,
     )
-    return (Care(helping, registry=registry), messages, *scanning.policies(helping))
+    lane, scan = scanning.policies(helping)
+    messages.telling = scan.telling = telling
+    return (Care(helping, registry=registry), messages, lane, scan)
 
 
 def _scanning(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Scanning:

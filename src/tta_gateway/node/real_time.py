@@ -34,10 +34,12 @@ from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
 from tta_gateway.features.realtime.streams import EventStream, HttpStream, HubStreams
 from tta_gateway.features.safety.bound import SafetyBound
+from tta_gateway.features.safety.card import encoded
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.stream import StreamService
+from tta_gateway.kernel.verdict import NONE
 from tta_gateway.node.binding import Bindings, Watch
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.handed_procedures import HandedProcedures
@@ -109,6 +111,7 @@ class RealTime:
         self.hub: Final = Hub(self.ports, died=died, chance=chance)
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
+        self.desk.give = self.hub.help
         self.desk.known = self.hub.known
         self._letterbox: Final = self._letters()
         fork = Fork(self._letterbox)
@@ -209,7 +212,10 @@ class RealTime:
         asks: Asks | None = None,
     ) -> None:
         """Judge by this configuration from now on, and have services asked by `asks`."""
-        self._ear.helping = Helping(bound_in(snapshot, "safety", SafetyBound))
+        safety = bound_in(snapshot, "safety", SafetyBound)
+        self._ear.helping = helping = Helping(safety)
+        self.desk.help = lambda opening: encoded(helping.card_of(opening, NONE))
+        self._services.told = frozenset(safety.told)
         self._care = bound.care
         self._services.asks = asks
         self.desk.adopt(bound, policies)

@@ -62,14 +62,17 @@ class Reporting:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: asyncio.AbstractEventLoop | None = None,
         *,
         clock: Clock,
         registry: Registry,
         log: EventLog,
     ) -> None:
-        """Keep nothing yet: until it is opened, what is put is refused."""
-        self._loop = loop
+        """Keep nothing yet: until it is opened, what is put is refused.
+
+        Without a loop it is of that which runs when it is opened.
+        """
+        self._given = loop
         self._clock = clock
         self._registry = registry
         self._log = log
@@ -81,9 +84,18 @@ class Reporting:
         self._number = -1
         self._again = 0.0
         self._said = ""
+        self._is_idle = False  # there has been no report yet, and nothing is made before
 
-    def open(self, snapshot: Snapshot, number: int) -> None:
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        if self._given is None:
+            self._given = asyncio.get_running_loop()
+        return self._given
+
+    def open(self, snapshot: Snapshot, number: int, *, at_once: bool = True) -> None:
         """Begin to keep reports in the files of this number, which no other process has.
+
+        Not `at_once`: with the first report, of a process that has hardly any.
 
         OSError if the folder is one in memory and that is not allowed.  Without a key nothing can
         be kept: that is told, and requests are served all the same.
@@ -95,12 +107,16 @@ class Reporting:
                 "`state_dir` on a disk, or for a demonstration write `journal: {in_memory: allow}`"
             )
         self._number = number
-        self._begin(snapshot)
+        self._is_idle = not at_once
+        if at_once:
+            self._begin(snapshot)
+        else:
+            self._snapshot = snapshot
 
     def _begin(self, snapshot: Snapshot) -> None:
         """Begin to keep reports, if there is a key; else see `put` and `adopt`."""
         state = Path(snapshot.state_dir)
-        self._snapshot = snapshot
+        self._snapshot, self._is_idle = snapshot, False
         self._again = self._clock.monotonic() + _PAUSE
         try:
             keys = self._ring(snapshot)
@@ -160,6 +176,9 @@ class Reporting:
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Seal with the keys of another snapshot from now on, if they can be had."""
+        if self._is_idle:
+            self._snapshot = snapshot
+            return
         if self._slot is None or self._envelope is None or self._writer is None:
             if self._number >= 0:
                 self._begin(snapshot)

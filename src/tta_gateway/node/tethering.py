@@ -41,6 +41,7 @@ from tta_gateway.features.tether.sockets import LARGEST, TetherSockets
 from tta_gateway.features.token_relay.policy import TokenRelay
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
+from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields, RequestHead
 from tta_gateway.kernel.plan import Plan
@@ -227,11 +228,11 @@ class Tethering:
         guest.exchange.traffic = about.traffic
         return hearing
 
-    def farewell(self, exchange: Exchange) -> bytes:
-        """Return static help, where there is any on this route."""
+    def farewell(self, exchange: Exchange, fate: Fate = "") -> bytes:
+        """Return static help, where there is any on this route; see the port."""
         for policy in self._plans_of(exchange).service.policies:
             if isinstance(policy, BoundMessages):
-                return policy.farewell(exchange)
+                return policy.farewell(exchange, fate)
         return b""
 
     def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond | None:

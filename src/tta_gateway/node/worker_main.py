@@ -225,6 +225,7 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     worker.real_time.close()
     worker.drilling.close()
     worker.admitting.close()
+    await worker.listener.sum_up()
     worker.reporting.close()
     worker.error_keeping.close()
     worker.valkeys.close()

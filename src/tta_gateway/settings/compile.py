@@ -106,7 +106,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "identity": lambda settings: identity.compile(
         settings.identity, _pages(settings), access.compile(settings.access).roles or ROLES
     ),
-    "safety": lambda settings: safety.compile(settings.safety),
+    "safety": lambda settings: safety.compile(
+        settings.safety, [name for name, one in settings.services.items() if one.tell_safety]
+    ),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "shield": lambda settings: shield.compile(settings.shield),
     "token_relay": lambda settings: token.compile(

@@ -161,6 +161,7 @@ def _of_sections(tree: Mapping, services: Mapping) -> tuple[tuple[Path, str], ..
         *_alerts(tree),
         *_unproved(tree),
         *token.complaints(tree),
+        *safety.unlike(tree),
         *_published(tree),
         *_issuing(tree),
         *_session_roles(tree),

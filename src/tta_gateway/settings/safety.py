@@ -4,7 +4,7 @@ A therapeutic route is scanned where nothing is written.  One that is not scanne
 why, and so must one that is only observed: nobody hears of what is only counted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Annotated, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -49,6 +49,7 @@ from tta_gateway.settings.reason import Reason
 from tta_gateway.settings.secret import Sources
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.settings.tls import AuthoritiesFile
+from tta_gateway.settings.token import stand_ins
 from tta_gateway.snapshot.model import SecretFile
 from tta_gateway.support.config import Config, Duration, FieldName, Line, Size
 from tta_gateway.support.file_stamp import stamp_of
@@ -151,6 +152,22 @@ def complaints(route: dict[str, Value]) -> Iterator[tuple[Path, str]]:
             "nobody would hear of what people in need write on this route: write another mode, a "
             f"`class` that is not therapeutic, or `{{mode: {mode}, reason: …}}`",
         )
+
+
+def unlike(tree: Mapping[str, Value]) -> Iterator[tuple[Path, str]]:
+    """Complain about services that stand in for others and are not told as those are."""
+    services = tree.get("services")
+    asked = {
+        name: isinstance(one, dict) and one.get("tell_safety", False)
+        for name, one in (services.items() if isinstance(services, dict) else ())
+    }
+    for path, service, other in stand_ins(tree):
+        if asked[service] != asked[other]:
+            yield (
+                path,
+                f"leads to `{other}`, whose `tell_safety` is not that of `{service}`: it gets the "
+                "request as it was made for that; give both the same",
+            )
 
 
 # --- of all --------------------------------------------------------------------------------------
@@ -325,8 +342,11 @@ class SafetyConfig(Config):
     `admin` hold unless `access.roles` says otherwise."""
 
 
-def compile(config: SafetyConfig) -> SafetyBound:
-    """Return what a worker needs of it; ConfigError if the help lines are not what was signed."""
+def compile(config: SafetyConfig, told: Sequence[str] = ()) -> SafetyBound:
+    """Return what a worker needs of it; ConfigError if the help lines are not what was signed.
+
+    `told` are the services that asked to be told who may be at risk.
+    """
     found = _lines_of(config.resources)
     return SafetyBound(
         regions=found.regions,
@@ -340,6 +360,7 @@ def compile(config: SafetyConfig) -> SafetyBound:
         largest=config.largest_answer,
         hold=config.hold,
         cool_down=config.cool_down,
+        told=tuple(told),
         moderator=_moderator(config.moderator),
     )
 

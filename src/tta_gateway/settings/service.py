@@ -240,6 +240,11 @@ class ServiceConfig(Config):
     """What it is shown of who is asking: `pass` the access token on, `strip` it, or `{mode: mint,
     …}` one of the gateway's own."""
 
+    tell_safety: bool = False
+    """Whether it is told who may be at risk: requests have `X-Safety-Level` and
+    `X-Safety-Categories`, so has what it is asked by `ask`, and in WebSockets a message of the
+    gateway's own comes ahead of theirs."""
+
     ca: AuthoritiesFile | None = None
     """A file in PEM with the authorities of its certificates; left out, those of this machine."""
 

@@ -110,7 +110,19 @@ def _relay(service: str, config: RelayConfig) -> Relay:
 
 
 def complaints(tree: _Mapping) -> Iterator[tuple[Path, str]]:
-    """Complain about services that would be shown what was meant for another.
+    """Complain about services that would be shown what was meant for another."""
+    services = _mapping(tree.get("services"))
+    for path, service, other in stand_ins(tree):
+        if _written(services[service]) != _written(services[other]):
+            yield (
+                path,
+                f"leads to `{other}`, which is shown another `token` than `{service}`: it would "
+                "get the one that is meant for that; give both the same",
+            )
+
+
+def stand_ins(tree: _Mapping) -> Iterator[tuple[Path, str, str]]:
+    """Yield where a service leads to another, which stands in for it or gets a copy.
 
     A fallback gets the request as it was made for the service that cannot be asked, and a mirror
     gets a copy of it.
@@ -127,18 +139,12 @@ def complaints(tree: _Mapping) -> Iterator[tuple[Path, str]]:
 
 def _beside(
     path: Path, owner: Value, service: str, services: _Mapping
-) -> Iterator[tuple[Path, str]]:
+) -> Iterator[tuple[Path, str, str]]:
     for key in ("fallback", "mirror"):
         written = _mapping(owner).get(key)
         other = written if isinstance(written, str) else _mapping(written).get("service")
-        if not isinstance(other, str) or other not in services or service not in services:
-            continue
-        if _written(services[service]) != _written(services[other]):
-            yield (
-                (*path, key),
-                f"leads to `{other}`, which is shown another `token` than `{service}`: it would "
-                "get the one that is meant for that; give both the same",
-            )
+        if isinstance(other, str) and other in services and service in services:
+            yield (*path, key), service, other
 
 
 def _written(service: Value) -> Value:

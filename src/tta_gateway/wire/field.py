@@ -59,6 +59,7 @@ _KINDS: Final[dict[bytes, Kind]] = {
             b"x-traffic-class",
             b"x-safety-level",
             b"x-safety-categories",
+            b"x-safety-key",
             b"traceparent",
             b"via",
             b"tracestate",

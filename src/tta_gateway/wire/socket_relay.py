@@ -196,6 +196,13 @@ class SocketRelay:
         """Say something of the gateway's own to the client, as soon as no message is under way."""
         self.from_service.tell(Message(data, is_text=is_text))
 
+    def inform(self, data: bytes) -> bool:
+        """Say a text of the gateway's own to the service; False if it takes nothing any more."""
+        if self.service.closed:
+            return False
+        self.from_client.tell(Message(data, is_text=True))
+        return True
+
     def close(self, code: int, reason: bytes) -> None:
         """Say to the client why the gateway ends this, and to the service that its client goes."""
         self.client.close(code, reason)

@@ -54,6 +54,7 @@ class Policy:
         self.waits: dict[bytes, asyncio.Future[Answer]] = {}
         self.changes: dict[bytes, bytes] = {}
         self.tells: dict[bytes, bytes] = {}
+        self.informs: dict[bytes, bytes] = {}
         self.talk: SocketTalk | None = None
         self.need: Need | None = None
 
@@ -65,6 +66,8 @@ class Policy:
         self.talk = said.talk
         if message in self.tells:
             said.talk.tell(self.tells[message], is_text=True)
+        if message in self.informs:
+            assert said.talk.inform(self.informs[message])
         said.data = self.changes.get(message, message)
         return self.waits.get(message, self.answers.get(message))
 
@@ -746,3 +749,12 @@ def test_what_reaches_no_service_any_more_is_kept_as_that(both: Talk, waits: boo
         both.client.feed(said(TEXT, b"dark"))
     assert both.policy.seen == [b"dark"]
     assert lost == [1]
+
+
+def test_a_policy_may_tell_the_service_something_ahead_of_a_message(talk: Talk) -> None:
+    talk.policy.informs[b"a"] = b"word"
+    talk.client.feed(said(TEXT, b"a"))
+    assert talk.service_hears == [("text", b"word"), ("text", b"a")]
+    assert talk.policy.talk is not None
+    assert talk.policy.talk.inform(b"later")
+    assert talk.service_hears == [("text", b"later")]

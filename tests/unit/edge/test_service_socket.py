@@ -15,7 +15,7 @@ from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.exchange import Exchange, Tunnel
 from tta_gateway.kernel.message import Fields, Refusal, Response, answer_of
 from tta_gateway.kernel.problem import NOT_FOUND, UPSTREAM_RESET
-from tta_gateway.kernel.said import Hearing, Need, Said
+from tta_gateway.kernel.said import Hearing, Need, Said, Talk
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.wire.socket_codec import Close, Message, Ping
 from tta_gateway.wire.socket_endpoint import SocketEndpoint
@@ -453,3 +453,18 @@ def test_what_was_heard_while_it_waited_is_not_heard_again() -> None:
     house.socket.send(b"b", is_text=True, hearing=undone)
     assert seen == [(True, need), (False, None)]
     assert house.needs == [need, None]
+
+
+def test_a_policy_may_tell_the_service_something_ahead_of_a_message() -> None:
+    talks: list[Talk] = []
+
+    def look(_: Exchange, said: Said) -> None:
+        talks.append(said.talk)
+        assert said.talk.inform(b"word")
+
+    house = House(Bound(on_message=look))
+    house.answer()
+    house.socket.send(b"a", is_text=True)
+    assert house.gets() == [b"word", b"a"]
+    house.socket.dismiss(1008, b"")
+    assert not talks[0].inform(b"late")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.helpers.sayings import a_saying
-from tta_gateway.kernel.said import Hearing, Need, Said
+from tta_gateway.kernel.said import Hearing, Need, Said, fate_of
 
 
 def a_need(lost: list[str]) -> Need:
@@ -66,3 +66,14 @@ def test_of_a_message_in_which_nothing_was_found_nothing_is_kept() -> None:
     hearing.lost()
     hearing.done(None)
     assert (hearing.is_done, hearing.need) == (True, None)
+
+
+def test_what_waited_is_kept_if_all_of_it_is() -> None:
+    assert fate_of([None, Hearing()]) == ""
+    kept, counted = a_need([]), a_need([])
+    kept.is_kept = True
+    first, second = Hearing(), Hearing()
+    first.done(kept)
+    assert fate_of([None, first, second]) == "kept"
+    second.done(counted)
+    assert fate_of([first, second]) == "counted"

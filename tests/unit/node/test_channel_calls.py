@@ -80,7 +80,7 @@ def test_control_has_no_sessions() -> None:
 
 def in_mode(mode: Mode) -> Kind:
     raw = msgspec.Raw(msgspec.msgpack.encode(RouteSafety(mode=mode)))
-    route = Route(name="subscribe", path="/", features={"safety": raw})
+    route = Route(name="subscribe", path="/", service="players", features={"safety": raw})
     found = Kinds((ChannelRule(prefix="news", subscribe=route),)).find("news")
     assert found is not None
     return found
@@ -102,6 +102,25 @@ def test_what_a_service_publishes_is_judged_where_people_may_be_in_need() -> Non
     said = f'{{"text":"{HARM}"}}'.encode()
     assert json.loads(shown_in("scan")) == json.loads(shown_in(None)) == {"text": SAFE}
     assert shown_in("off") == shown_in("observe") == said
+
+
+def test_the_guard_is_told_of_what_is_not_shown() -> None:
+    people = People()
+    show = shown_by(people.listener)
+    said = f'{{"text":"{HARM}"}}'.encode()
+    asyncio.run(_awaited(show(in_mode("scan"), "news:7", said)))
+    asyncio.run(_awaited(show(None, "", said)))
+    asyncio.run(_awaited(show(in_mode("observe"), "news:7", said)))
+    asyncio.run(_awaited(show(None, "", b"fine")))
+    (first, text), (second, _) = people.kept
+    assert (first.source, first.delivered, first.identity) == ("reply", False, "unknown")
+    assert (first.person, first.route, first.service) == (
+        "channel news:7",
+        "realtime news",
+        "players",
+    )
+    assert (second.person, second.route) == ("letters", "realtime letters")
+    assert HARM in text
 
 
 def test_what_could_not_be_judged_is_not_published() -> None:

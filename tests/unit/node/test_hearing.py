@@ -2,8 +2,8 @@
 
 import asyncio
 
-from tests.helpers.builders import a_plan, a_route, an_exchange
-from tests.helpers.heard_people import DARK, PLACE, People, a_speaker
+from tests.helpers.builders import a_peer, a_plan, a_route, an_exchange
+from tests.helpers.heard_people import DARK, GREY, PLACE, People, a_speaker
 from tta_gateway.features.realtime.bound import ChannelRule
 from tta_gateway.features.safety.detector import load
 from tta_gateway.kernel.events import SafetyRaised
@@ -67,11 +67,38 @@ def test_channels_that_say_nothing_are_looked_at() -> None:
 
 def test_requests_count_among_the_turns_of_whoever_is_known() -> None:
     people = People()
-    weigh = weighing(people.listener)
-    exchange = an_exchange(plan=a_plan(route=a_route()))
+    weigh = weighing(people.listener, "@{}".format)
+    exchange = an_exchange(plan=a_plan(route=a_route()), peer=a_peer("10.0.0.1", trusted=True))
     found = people.words.of_person(DARK)
     assert weigh(exchange, found, DARK) is found
     assert not people.listener.is_at_risk("home/ada")
     exchange.principal = Principal(subject="ada", issuer="home")
     assert weigh(exchange, found, DARK).level == 2
     assert people.listener.is_at_risk("home/ada")
+
+
+def test_of_a_network_requests_count_together_that_come_by_one_connection() -> None:
+    people = People()
+    weigh = weighing(people.listener, "@{}".format)
+    slight = people.words.of_person(GREY)
+
+    def asked(port: int, *, lapsed: bool = False) -> int:
+        exchange = an_exchange(plan=a_plan(route=a_route()), peer=a_peer("10.0.0.1", port=port))
+        if lapsed:
+            exchange.lapsed = Principal(subject="ada", issuer="home")
+        return weigh(exchange, slight, "").level
+
+    assert [asked(7), asked(8), asked(7), asked(8), asked(7)] == [1, 1, 1, 1, 2]
+    assert [asked(9, lapsed=True) for _ in range(4)] == [1, 1, 1, 1]
+    assert not people.listener.is_at_risk("@10.0.0.1")
+
+
+def test_parts_of_a_sentence_that_nobody_in_particular_writes_are_read_together() -> None:
+    people = People()
+    weigh = weighing(people.listener, "@{}".format)
+
+    def asked(text: str) -> int:
+        exchange = an_exchange(plan=a_plan(route=a_route()), peer=a_peer("10.0.0.1"))
+        return weigh(exchange, people.words.of_person(text), text).level
+
+    assert [asked("these are dark"), asked("thoughts of mine")] == [0, 2]

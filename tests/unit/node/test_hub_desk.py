@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -181,6 +182,27 @@ def test_whose_page_it_is_is_shown_with_every_command() -> None:
 def test_whose_token_is_not_believed_is_told(house: House, token: str, why: object) -> None:
     assert house.connect(token) == why
     assert house.finished == ["/connect"]
+
+
+def test_who_may_not_connect_is_told_where_help_is(house: House) -> None:
+    house.desk.help = lambda opening: b'{"for":%d}' % opening.peer.port
+    told = house.connect("old")
+    assert told == replace(codes.TOKEN_EXPIRED, help=b'{"for":40000}')
+    assert house.connect("other") == codes.INVALID_TOKEN  # a Close has no room for it
+
+
+@pytest.mark.parametrize(("code", "helps"), [(3000, False), (1008, True)])
+def test_who_is_sent_away_for_good_is_given_static_help_first(
+    house: House, code: int, *, helps: bool
+) -> None:
+    given: list[tuple[str, bytes, int]] = []
+    house.desk.help = lambda _: b"{}"
+    house.desk.give = lambda *card: given.append(card)
+    house.connect()
+    house.kept["/connect"].origin.dismiss(code, b"")
+    assert len(house.ended) == 1
+    card = b'{"type":"help","level":0,"categories":[],"help":{}}'
+    assert given == ([("1", card, 0)] if helps else [])
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,21 @@
 
 import asyncio
 
+import pytest
+
 from tests.helpers.asked_services import AskedServices, Told
-from tests.helpers.builders import a_head, a_route, an_exchange
+from tests.helpers.builders import a_head, a_plan, a_route, an_exchange
 from tests.helpers.heard_people import HARM, People
 from tta_gateway.features.realtime.bound import ChannelRule, Procedure, Question, RealtimeBound
 from tta_gateway.features.realtime.codes import INTERNAL, Refused
 from tta_gateway.features.realtime.contract import amended
 from tta_gateway.features.realtime.doorkeeper import Amended
 from tta_gateway.features.realtime.metrics import QUESTIONS
+from tta_gateway.kernel.message import Response
 from tta_gateway.node.hub_services import HubServices, fields_of, told_names
 from tta_gateway.node.hub_visitor import Visitor
+from tta_gateway.node.inquiry import Inquiries, Inquiry
+from tta_gateway.pipeline.run import Runner
 from tta_gateway.support.metrics import Registry
 
 ASKED = Question(route=a_route("/publish"), fields=("origin",), told_fields=("x-key",))
@@ -135,3 +140,36 @@ def test_of_what_clients_write_only_what_some_service_is_told_is_kept() -> None:
     )
     assert told_names(bound) == {"a", "b", "c", "d"}
     assert told_names(RealtimeBound()) == frozenset()
+
+
+class AtRisk:
+    """Somebody who may be."""
+
+    level, is_spared = 2, True
+
+    async def keep(self, *, delivered: bool) -> None:
+        raise AssertionError(delivered)
+
+
+class Nobody:
+    """Waits for nothing."""
+
+    def may(self, inquiry: Inquiry) -> None: ...
+
+    def may_not(self, inquiry: Inquiry, response: Response) -> None: ...
+
+    def ended(self, inquiry: Inquiry, code: int, reason: bytes) -> None: ...
+
+
+@pytest.mark.parametrize("has_asked", [True, False])
+def test_a_service_is_told_who_may_be_at_risk_if_it_has_asked(*, has_asked: bool) -> None:
+    house = House()
+    house.hub.told = frozenset(["players"] if has_asked else ["another"])
+    inquiry = Inquiries(Runner(lambda work: work.close(), lambda _, __: None), clock=float).ask(
+        a_plan(), a_head(), like=an_exchange(), params={}, asker=Nobody(), noticed=AtRisk()
+    )
+    says = house.hub.of("publish", ASKED)
+    assert says is not None
+    asyncio.run(says.about(inquiry.exchange, house.visitor, b"body", amended))
+    _, _, fields = house.services.asked[0]
+    assert ((b"x-safety-level", b"2") in fields) is has_asked

@@ -106,6 +106,22 @@ def test_a_report_is_durable_and_can_be_read_with_its_text(tmp_path: Path) -> No
     run(tmp_path, work)
 
 
+def test_a_process_with_hardly_any_makes_nothing_before_its_first_report(tmp_path: Path) -> None:
+    async def work(_: House) -> None:
+        clock = FakeClock()
+        log = EventLog(House(tmp_path), Stamp(clock.wall))
+        reporting = Reporting(clock=clock, registry=Registry(), log=log)
+        assert not await reporting.put(REPORT, TEXT)
+        reporting.open(a_snapshot(tmp_path), 3, at_once=False)
+        reporting.adopt(a_snapshot(tmp_path))
+        assert not (tmp_path / FOLDER).exists()
+        assert await reporting.put(REPORT, TEXT)
+        assert len(House(tmp_path).reports()) == 1
+        reporting.close()
+
+    run(tmp_path, work)
+
+
 def test_nothing_that_was_written_stands_in_clear_in_the_state_folder(tmp_path: Path) -> None:
     async def work(house: House) -> None:
         house.reporting.open(a_snapshot(tmp_path), 0)

@@ -216,6 +216,9 @@ class Talk:
         assert is_text
         self.told.append(b"help" if is_help else data)
 
+    def inform(self, data: bytes) -> bool:
+        raise AssertionError(data)
+
     def close(self, code: int, reason: bytes) -> None:
         raise AssertionError(code, reason)
 

@@ -37,6 +37,7 @@ class Diary:
         self.limiting = Noting(self, "limits told")
         self.real_time = Noting(self, "channels left")
         self.admitting = Noting(self, "neighbours left")
+        self.listener = Noting(self, "people told of")
         self.reporting = Noting(self, "reports kept")
         self.error_keeping = Noting(self, "records kept")
         self.valkeys = Noting(self, "stores left alone")
@@ -75,6 +76,9 @@ class Noting:
         self._diary.lines.append(self._line)
 
     stop = close
+
+    async def sum_up(self) -> None:
+        self.close()
 
 
 class Socket:
@@ -117,6 +121,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "limits told",
         "channels left",
         "neighbours left",
+        "people told of",
         "reports kept",
         "records kept",
         "stores left alone",
@@ -135,6 +140,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "limits told",
         "channels left",
         "neighbours left",
+        "people told of",
         "reports kept",
         "records kept",
         "stores left alone",

@@ -220,3 +220,26 @@ def test_what_people_write_is_shown_to_nobody_on_the_way() -> None:
     said = "shows what people write to all on the way"
     assert said in "\n".join(complaints("safety: {moderator: {url: 'http://m/v1'}}\n"))
     assert complaints("safety: {moderator: {url: 'http://127.0.0.1:1/v1'}}\n") == []
+
+
+TWO = """
+services:
+  a: {{endpoints: ["http://127.0.0.1:1"]{a}}}
+  b: {{endpoints: ["http://127.0.0.1:2"]{b}}}
+routes: [{{path: /, service: a, auth: none{more}}}]
+"""
+
+
+def test_services_are_told_who_may_be_at_risk_if_they_ask() -> None:
+    settings = loaded(TWO.format(a=", tell_safety: true", b="", more="")).settings
+    snapshot = compile_snapshot(settings, 1)
+    assert msgspec.msgpack.decode(snapshot.features["safety"], type=SafetyBound).told == ("a",)
+
+
+@pytest.mark.parametrize("key", ["fallback: b", "mirror: {service: b}"])
+def test_who_stands_in_for_another_is_told_what_that_one_is(key: str) -> None:
+    asks, more = ", tell_safety: true", f", {key}"
+    found = complaints(TWO.format(a=asks, b="", more=more))
+    assert "leads to `b`, whose `tell_safety` is not that of `a`" in "\n".join(found)
+    assert complaints(TWO.format(a=asks, b=asks, more=more)) == []
+    assert complaints(TWO.format(a="", b="", more=more)) == []

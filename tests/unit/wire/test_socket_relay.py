@@ -271,3 +271,12 @@ def test_whoever_inspects_sees_what_a_client_says_when_nobody_takes_it(ends: str
     relay.from_service.receive(framed(TEXT, b"late"))
     assert seen == [b"dark"]
     assert relay.service.taken() == b""
+
+
+def test_the_gateway_may_say_something_to_the_service_too() -> None:
+    ends = Ends(of_client=unseen)
+    assert ends.relay.inform(b"word")
+    ends.client_says(said(TEXT, b"a"))
+    assert ends.service_hears == [("text", b"word"), ("text", b"a")]
+    ends.relay.close(1001, b"")
+    assert not ends.relay.inform(b"late")

@@ -127,7 +127,8 @@ def opened(report: Report, now: float, other: Other | None = None) -> Incident:
         due=now + GRACE if is_known else now,
         part_of="" if other is None else other.id,
         texts=int(bool(report.evidence)),
-        undelivered=int(not report.delivered),
+        reports=_messages(report),
+        undelivered=_undelivered(report),
         promised=int(is_promised(report)),
     )
 
@@ -149,9 +150,9 @@ def folded(incident: Incident, report: Report, ladder: Ladder, now: float) -> In
         route=report.route,
         service=report.service,
         last=max(incident.last, now),
-        reports=incident.reports + int(not report.amends),
+        reports=incident.reports + _messages(report),
         texts=incident.texts + int(keeps_text(incident, report)),
-        undelivered=incident.undelivered + int(not report.delivered),
+        undelivered=incident.undelivered + _undelivered(report),
         promised=incident.promised + int(is_promised(report)),
     )
     ago = _since(incident.acknowledged, now)
@@ -160,6 +161,15 @@ def folded(incident: Incident, report: Report, ladder: Ladder, now: float) -> In
     if level == incident.level and not (is_late or is_over):
         return made
     return _alarming(made, WORSE[incident.state], began=min(report.at, now), now=now)
+
+
+def _messages(report: Report) -> int:
+    """Return of how many messages it tells that no other report tells of."""
+    return 0 if report.amends else max(1, report.messages)
+
+
+def _undelivered(report: Report) -> int:
+    return 0 if report.delivered else max(1, report.messages)
 
 
 def _since(moment: float, now: float) -> float:
@@ -178,9 +188,9 @@ def noted(incident: Incident, report: Report, now: float) -> Incident:
         level=level,
         categories=tuple(dict.fromkeys((*incident.categories, *report.categories))),
         last=max(incident.last, now),
-        reports=incident.reports + int(not report.amends),
+        reports=incident.reports + _messages(report),
         texts=incident.texts + int(keeps_text(incident, report)),
-        undelivered=incident.undelivered + int(not report.delivered),
+        undelivered=incident.undelivered + _undelivered(report),
         promised=incident.promised + int(is_promised(report)),
     )
     if level == incident.level:

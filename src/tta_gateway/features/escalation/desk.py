@@ -186,6 +186,7 @@ def report_shown(report: Report) -> Answer:
         "service": report.service,
         "correlation_id": report.correlation,
         "delivered": report.delivered,
+        "messages": report.messages,
         "text_kept": bool(report.evidence),
         "amends": report.amends or None,
     }

@@ -14,11 +14,16 @@ LONGEST_REASON: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a command was not carried out; `temporary`: it may be sent again as it is."""
+    """Why a command was not carried out; `temporary`: it may be sent again as it is.
+
+    `help` is where help is, as JSON: who may not connect may be in need.  SDKs pass over a member
+    that they do not know, and show it with the error where they show what they were told.
+    """
 
     code: int
     message: str
     temporary: bool = False
+    help: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

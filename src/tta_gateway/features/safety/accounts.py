@@ -126,7 +126,7 @@ class Accounts:
             service=exchange.service or ("" if route is None else route.service),
             correlation=exchange.request_id.decode("latin-1"),
             delivered=delivered,
-            conversation=_conversation(exchange, person) if identity == "unknown" else "",
+            conversation=mark_in(exchange, person) if identity == "unknown" else "",
             amends=text.report,
         )
 
@@ -159,7 +159,7 @@ class Accounts:
         return spent
 
 
-def _conversation(exchange: Exchange, network: str) -> str:
+def mark_in(exchange: Exchange, network: str) -> str:
     """Return what tells a client of a network from others there, nothing where nothing does.
 
     A proxy of the operator's speaks for many through one connection.

@@ -116,6 +116,8 @@ class SafetyBound(msgspec.Struct, frozen=True, kw_only=True):
     largest: int = 256 * 1024
     hold: float = 5.0
     cool_down: float = 600.0
+    told: tuple[str, ...] = ()
+    """The services that asked to be told who may be at risk."""
     moderator: ModeratorBound | None = None
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from tta_gateway.features.safety.judging import AT_ONCE, Judging, Turns, slowly
 from tta_gateway.features.safety.leaves import OVERLAP, texts
 from tta_gateway.features.safety.looking import AT_ONCE as SECONDS
@@ -21,19 +23,21 @@ from tta_gateway.features.safety.metrics import HEARD, LOST, UNRECORDED
 from tta_gateway.features.safety.moderator import LARGEST as MODERATED
 from tta_gateway.features.safety.moderator import Moderate, nobody
 from tta_gateway.features.safety.people import People, Person
+from tta_gateway.features.safety.unrecorded import Unrecorded
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Report, Reports, Source, mark_of
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Place, Speaker
 from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
+from tta_gateway.pipeline.budget import WINDOW as BUDGET
 from tta_gateway.pipeline.budget import PerPerson
 from tta_gateway.support.metrics import Registry
-from tta_gateway.support.tasks import Died
+from tta_gateway.support.tasks import Died, spawn
 
 WINDOW: Final = 32 * 1024
 """Bytes of each end of a message that are looked at."""
 _PART: Final = 8 * 1024  # of a long message, which is read in such parts
 A_MINUTE: Final = 60
-"""Records of one person at each level; beyond that there is none for each message."""
+"""Records of one person at each level; of what is beyond one record tells, a minute later."""
 _DURABLE: Final = 2.0  # seconds until a record is on the disk, or counts as lost
 _EVIDENCE: Final = 4000
 """characters of what was said that are kept with an incident"""
@@ -81,6 +85,7 @@ class SafetyListener:
         self._records = [PerPerson(A_MINUTE) for _ in range(4)]
         """by level, and of replies the first: what is slight leaves room for what is grave"""
         self._unrecorded = child(UNRECORDED)
+        self._beyond = Unrecorded()
         self.judging = Judging(
             means.detector,
             clock=means.clock,
@@ -132,11 +137,14 @@ class SafetyListener:
         if level:
             who.is_at(level, now)
         self.people.keep(key, who, at_risk=who.is_at_risk(now))
-        if not place.is_observed and not place.is_drill:
-            self.moderate(found, text[:MODERATED], partial(self._raised, speaker, place, text))
-        if not level or place.is_observed:
+        if place.is_observed:
             return SILENCE
         heard = Heard(found, level=level, text=text[:_EVIDENCE])
+        if not place.is_drill:
+            raised = partial(self._raised, speaker, place, heard, text)
+            self.moderate(found, text[:MODERATED], raised)
+        if not level:
+            return SILENCE
         if heard.is_urgent:
             who.forget_said()
             heard.needs_card = who.needs_card(speaker.connection, level, now, self.cool_down)
@@ -145,10 +153,13 @@ class SafetyListener:
             heard.text = ""
         return heard
 
-    async def _raised(self, speaker: Speaker, place: Place, text: str, found: Verdict) -> None:
-        """Keep that a message has turned out graver than it was taken for."""
+    async def _raised(
+        self, speaker: Speaker, place: Place, before: Heard, text: str, found: Verdict
+    ) -> None:
+        """Keep that a message has turned out graver than it was taken for; it is no second one."""
         found = self.weigh(speaker, place, found, "")
         heard = Heard(found, level=found.level, text=text[:_EVIDENCE])
+        heard.report = before.report
         await self.report(speaker, place, heard, delivered=True)
 
     def weigh(self, speaker: Speaker, place: Place, found: Verdict, text: str) -> Verdict:
@@ -202,23 +213,50 @@ class SafetyListener:
         source: Source = "message",
     ) -> bool:
         """Keep it for whoever takes care of people; True once that is durable."""
-        means = self._means
         kind = 0 if source == "reply" else min(heard.level, len(self._records) - 1)
-        if not self._records[kind].take(speaker.key, self._clock()):
-            self._unrecorded.add()
+        has_record = bool(heard.report)  # which this one amends
+        if not has_record and not self._records[kind].take(speaker.key, self._clock()):
+            self._count(speaker, place, heard, delivered=delivered, source=source)
             return True  # there are records enough: more would crowd out those of others
         report = self._record(speaker, place, heard, delivered=delivered, source=source)
-        try:
-            async with asyncio.timeout(_DURABLE):
-                is_kept = await means.reports.put(report, heard.text)
-        except Exception as error:  # noqa: BLE001 - whatever fails, the person gets help
-            means.died("safety report", error)
-            is_kept = False
+        is_kept = await self._put(report, heard.text)
         if is_kept:
             heard.report = heard.report or report.id
-        else:
+        return is_kept
+
+    async def _put(self, report: Report, text: str) -> bool:
+        try:
+            async with asyncio.timeout(_DURABLE):
+                is_kept = await self._means.reports.put(report, text)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the person gets help
+            self._means.died("safety report", error)
+            is_kept = False
+        if not is_kept:
             self._lost.add()
         return is_kept
+
+    def _count(
+        self, speaker: Speaker, place: Place, heard: Heard, *, delivered: bool, source: Source
+    ) -> None:
+        """Count a message that has no record of its own, and have one tell of all in a while."""
+        if not heard.is_counted:
+            self._unrecorded.add()
+        is_first = not len(self._beyond)
+        self._beyond.add(speaker, place, heard, delivered=delivered, source=source)
+        if is_first:
+            spawn(self._sum_up_later(), name="safety summary", died=self._means.died)
+
+    async def _sum_up_later(self) -> None:
+        await self._means.pause(BUDGET)
+        await self.sum_up()
+
+    async def sum_up(self) -> None:
+        """Keep a record of all messages that have none of their own, for each person and level."""
+        for one in self._beyond.taken():
+            report = self._record(
+                one.speaker, one.place, one.heard, delivered=one.delivered, source=one.source
+            )
+            await self._put(msgspec.structs.replace(report, messages=one.messages), "")
 
     def _record(
         self, speaker: Speaker, place: Place, heard: Heard, *, delivered: bool, source: Source

@@ -7,7 +7,6 @@ shown.
 """
 
 from collections.abc import Awaitable, Callable
-from itertools import count
 from typing import ClassVar, Final
 
 import msgspec
@@ -16,6 +15,8 @@ from tta_gateway.features.safety.bound import safety_of
 from tta_gateway.features.safety.card import chat_content, chat_metadata, frame
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.problems import WITHHELD
+from tta_gateway.features.safety.telling import Telling, socket_of
+from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Listener, Place, Speaker
 from tta_gateway.kernel.message import Response, answer_of
@@ -23,7 +24,7 @@ from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.said import Need, Said
 from tta_gateway.kernel.traffic import CRISIS
-from tta_gateway.kernel.verdict import NONE
+from tta_gateway.kernel.verdict import NONE, Category
 from tta_gateway.pipeline.budget import PerPerson
 from tta_gateway.support.tasks import followed
 
@@ -32,7 +33,6 @@ PATIENCE: Final = 0.25
 A_MINUTE: Final = 10
 """Messages of one person at risk that limits do not stop."""
 _encode: Final = msgspec.json.Encoder().encode
-_numbers: Final = count(1)
 Later = Callable[[Awaitable[bool]], None]
 
 
@@ -63,6 +63,8 @@ class Messages:
         self.clock = clock
         self.later = later
         self.spared = PerPerson(A_MINUTE)
+        self.telling = Telling()
+        """tells services that asked"""
 
     def for_route(self, route: Route | None) -> "BoundMessages | None":
         """Act where what is said may be somebody's need."""
@@ -77,7 +79,7 @@ class Messages:
             self.pseudonym(exchange.client) if principal is None else principal.key,
             subject="" if principal is None else principal.subject,
             identity="unknown" if principal is None else "verified",
-            connection=_socket_of(exchange),
+            connection=socket_of(exchange),
             correlation=exchange.request_id.decode("latin-1"),
         )
 
@@ -107,7 +109,7 @@ class BoundMessages:
     def on_message(self, exchange: Exchange, said: Said) -> Answer | Awaitable[Answer]:
         """Look at a message; it goes on, later where a record has to be durable first."""
         if said.by_service:
-            judged = self._listener.judge(self._place, _socket_of(exchange), said.data)
+            judged = self._listener.judge(self._place, socket_of(exchange), said.data)
             if isinstance(judged, Judged):
                 return self._judged(exchange, said, judged)
             return self._judge_later(exchange, said, judged)
@@ -125,10 +127,22 @@ class BoundMessages:
 
     def _heard_before(self, exchange: Exchange, said: Said) -> None:
         """Let what was looked at before go on: it was refused, or has waited."""
-        if said.need is not None:
+        need = said.need
+        if need is not None:
             exchange.traffic = CRISIS
-            if said.need.is_spared:
+            if need.is_spared:
                 said.refusal = None
+            if not need.is_told:
+                need.is_told = self._tell(exchange, said, need.level, need.categories)
+
+    def _tell(
+        self, exchange: Exchange, said: Said, level: int, categories: tuple[Category, ...]
+    ) -> bool:
+        """Tell the service, if it has asked, ahead of a message that goes on; False if not yet."""
+        if said.refusal is not None:
+            return False
+        word = self._all.telling.word(exchange, level, categories)
+        return not word or said.talk.inform(word)
 
     async def _hear_later(
         self, exchange: Exchange, said: Said, speaker: Speaker, hearing: Awaitable[Heard]
@@ -145,6 +159,7 @@ class BoundMessages:
         if heard.is_urgent:
             exchange.traffic = CRISIS
             return self._keep(exchange, said, speaker, heard)
+        self._tell(exchange, said, heard.level, heard.verdict.categories)
         report = self._listener.report(speaker, self._place, heard, delivered=said.refusal is None)
         self._all.later(report)
         return None
@@ -157,7 +172,8 @@ class BoundMessages:
         def undelivered() -> None:
             self._all.later(self._listener.report(speaker, self._place, heard, delivered=False))
 
-        said.need = Need(heard.level, is_spared=is_spared, undelivered=undelivered)
+        need = said.need = Need(heard.level, is_spared=is_spared, undelivered=undelivered)
+        need.categories = heard.verdict.categories
         if refusal is not None:
             if is_spared:
                 said.refusal = None
@@ -170,6 +186,8 @@ class BoundMessages:
                 said.talk.tell(self._card(exchange, heard), is_text=True, is_help=True)
 
         await followed(report, give, seconds=PATIENCE)
+        need.is_kept = bool(heard.report and heard.text)
+        need.is_told = self._tell(exchange, said, need.level, need.categories)
         return None
 
     def _with_help(self, exchange: Exchange, refusal: Response, heard: Heard) -> None:
@@ -185,9 +203,9 @@ class BoundMessages:
             return _encode(frame(card, categories))
         return wording.says(exchange, chat_content(card), chat_metadata(card, categories))
 
-    def farewell(self, exchange: Exchange) -> bytes:
-        """Return static help, for whoever is to hear that a socket ends."""
-        card = self._all.helping.card_of(exchange, NONE)
+    def farewell(self, exchange: Exchange, fate: Fate = "") -> bytes:
+        """Return static help, for whoever hears that a socket ends, and what waited came to."""
+        card = self._all.helping.card_of(exchange, NONE, (), fate)
         wording = exchange.plan.wording
         if wording is None:
             return _encode(frame(card, ()))
@@ -217,10 +235,3 @@ class BoundMessages:
             )
         )
         return None
-
-
-def _socket_of(exchange: Exchange) -> str:
-    """Return the name of a socket, which nobody but the gateway gives."""
-    if not exchange.socket_id:
-        exchange.socket_id = f"socket {next(_numbers)} {exchange.request_id.decode('latin-1')}"
-    return exchange.socket_id

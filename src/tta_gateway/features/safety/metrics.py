@@ -49,7 +49,8 @@ LOST: Final = Metric(
 UNRECORDED: Final = Metric(
     "tta_gateway_safety_unrecorded_total",
     "counter",
-    "Messages of somebody in need that have no record of their own: a minute has enough of theirs.",
+    "Messages of somebody in need that have no record of their own: a minute has enough of theirs,"
+    " and one record tells of the rest.",
 )
 HEARD: Final = Metric(
     "tta_gateway_safety_messages_total",

@@ -20,6 +20,7 @@ from tta_gateway.features.safety.metrics import FOUND, LOST, UNSEEN, WITHHELD
 from tta_gateway.features.safety.moderator import LARGEST as MODERATED
 from tta_gateway.features.safety.moderator import Moderate, nobody
 from tta_gateway.features.safety.said import Said
+from tta_gateway.features.safety.telling import Telling
 from tta_gateway.kernel.crisis import HELPED, KEPT, Helps
 from tta_gateway.kernel.crisis import WITHHELD as NOT_SHOWN
 from tta_gateway.kernel.exchange import Exchange
@@ -43,9 +44,6 @@ LEAST: Final = 0.02
 """Seconds for each message of somebody whose messages have taken more than their share."""
 SHARE: Final = 0.1
 """of a worker's time, that looking at the messages of one person or network may take"""
-LEVEL: Final = b"x-safety-level"
-"""The field that tells a service how much at risk somebody is."""
-CATEGORIES: Final = b"x-safety-categories"
 _ACCEPT: Final = b"accept-encoding"
 _PLAIN: Final = (_ACCEPT, b"identity")
 _CONTINUE: Final = 100
@@ -122,6 +120,8 @@ class Scan:
         self.weigh: Weigh = as_it_is
         self.moderate: Moderate = nobody
         """has a moderator outside judge a text as well"""
+        self.telling = Telling()
+        """tells services that asked"""
         self.answers = Answers(
             detector.of_service,
             found=self._withheld,
@@ -192,7 +192,10 @@ class BoundScan:
         request = exchange.request
         if self._holds and request.get(_ACCEPT) is not None:
             _ask_for_plain(exchange)
-        if upload is None or request.upgrade is not None or request.length > upload.limit:
+        if request.upgrade is not None:
+            self._scan.telling.introduce(exchange)
+            return None
+        if upload is None or request.length > upload.limit:
             return None
         heard = self._heard[exchange] = Heard(body_of(exchange))
         upload.listen(heard)
@@ -270,7 +273,7 @@ class BoundScan:
         if found.level >= HIGH and not exchange.finished:
             exchange.traffic = CRISIS
         if exchange.attempt is None and exchange.response is None:
-            _tell_service(exchange, found)
+            self._scan.telling.tell(exchange, found.level, found.categories)
         self._scan.spawn(self._tell(exchange, heard, heard.tells()))
 
     def _moderate(self, exchange: Exchange, heard: Heard) -> None:
@@ -428,10 +431,3 @@ def _ask_for_plain(exchange: Exchange) -> None:
         fields = exchange.request.fields
     exchange.upstream_fields = [field for field in fields if field[0] != _ACCEPT]
     exchange.extra.append(_PLAIN)
-
-
-def _tell_service(exchange: Exchange, found: Verdict) -> None:
-    """Have the service know: the fields are the gateway's own, and no client's."""
-    exchange.extra.append((LEVEL, b"%d" % found.level))
-    if found.categories:
-        exchange.extra.append((CATEGORIES, ", ".join(found.categories).encode()))

@@ -117,6 +117,10 @@ class Queue:
         self._size -= message.size
         return message
 
+    def hearings(self) -> list[Hearing | None]:
+        """Return what was heard of each message that waits."""
+        return [one.hearing for one in self._kept]
+
     def clear(self) -> None:
         """Keep nothing: what waited goes nowhere."""
         for message in self._kept:

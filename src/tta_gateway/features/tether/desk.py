@@ -5,6 +5,7 @@ from typing import Protocol
 from tta_gateway.features.tether.bond import Bond, Bonded
 from tta_gateway.features.tether.guest import Guest
 from tta_gateway.features.tether.session import Leg
+from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.said import Hearing, Talk
@@ -52,8 +53,11 @@ class Desk(Protocol):
         """Listen to what a guest says that waits for a service; None: nobody listens there."""
         ...
 
-    def farewell(self, exchange: Exchange) -> bytes:
-        """Return the help that goes before an end; empty: there is none there."""
+    def farewell(self, exchange: Exchange, fate: Fate = "") -> bytes:
+        """Return the help that goes before an end; empty: there is none there.
+
+        `fate` is what becomes of what somebody at risk has said and no service hears.
+        """
         ...
 
     def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond | None:

@@ -19,6 +19,7 @@ from tta_gateway.features.tether.session import (
     Terms,
     Tether,
 )
+from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.said import Hearing, Need
@@ -241,9 +242,9 @@ class Kept:
         talk = _Talk(self)
         return self._keeper.desk.hear(self.guest, payload, is_text=is_text, talk=talk)
 
-    def farewell(self) -> bytes:
+    def farewell(self, fate: Fate) -> bytes:
         """Return the help that goes before an end."""
-        return self._keeper.desk.farewell(self.guest.exchange)
+        return self._keeper.desk.farewell(self.guest.exchange, fate)
 
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
         """Know it no longer."""
@@ -300,6 +301,10 @@ class _Talk:
     def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:
         """Tell the client."""
         self._kept.tether.gateway_said(data, is_text=is_text, is_help=is_help)
+
+    def inform(self, data: bytes) -> bool:  # noqa: ARG002 - the port's
+        """Tell no service: what is said waits for one."""
+        return False
 
     def close(self, code: int, reason: bytes) -> None:
         """End it."""

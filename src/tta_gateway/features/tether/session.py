@@ -18,7 +18,8 @@ from tta_gateway.features.tether.algorithm import (
 )
 from tta_gateway.features.tether.backlog import Backlog, Bounds, Queue, Said
 from tta_gateway.features.tether.doubles import Doubles
-from tta_gateway.kernel.said import Hearing
+from tta_gateway.kernel.crisis import Fate
+from tta_gateway.kernel.said import Hearing, fate_of
 
 NEVER: Final = float("inf")
 _STEADY: Final = 5.0  # seconds that a service must have stayed to be looked for anew
@@ -96,8 +97,11 @@ class Means(Protocol):
     def hear(self, payload: bytes, *, is_text: bool) -> Hearing | None:
         """Listen to what waits for the service: help does not wait; None: nobody listens."""
 
-    def farewell(self) -> bytes:
-        """Return the help that a client gets before it is told of an end; empty: none."""
+    def farewell(self, fate: Fate) -> bytes:
+        """Return the help that a client gets before it is told of an end; empty: none.
+
+        `fate` is what becomes of what it has said and no service hears, if somebody may be at risk.
+        """
 
     def over(self, tether: "Tether") -> None:
         """Know it no longer."""
@@ -204,7 +208,7 @@ class Tether:
         if not self._queue.add(message):
             if message.hearing is not None:
                 message.hearing.lost()
-            self.end(LATER, b"the service is away: connect again later")
+            self.end(LATER, b"the service is away: connect again later", last=message.hearing)
 
     def client_stopped(self, leg: Leg, payload: bytes) -> None:
         """Take that policies have not let a message reach the service: it may be said again."""
@@ -513,20 +517,24 @@ class Tether:
             sign = self._asked + _PATIENCE if self._pinged >= 0 else self._seen + _SIGN
         self.due = min(self._gave_up, self._retry, self._lost_at, sign)
 
-    def end(self, code: int, reason: bytes) -> None:
-        """End it: each side that is there hears why, and nothing is kept."""
+    def end(self, code: int, reason: bytes, *, last: Hearing | None = None) -> None:
+        """End it: each side that is there hears why, and nothing is kept.
+
+        `last` is what was heard of a message for which there was no room to wait.
+        """
         if self.state is State.OVER:
             return
         self.state = after(self.state, Event.ENDED)
         client, self._client = self._client, None
         leg, self._leg = self._leg, None
+        fate = fate_of([*self._queue.hearings(), last])
         self._queue.clear()
         self._aside.clear()
         self._backlog = Backlog(self.terms.bounds)
         self._set_due()
         self._card = None
         if client is not None:
-            help = self._means.farewell() if code in _BARE else b""
+            help = self._means.farewell(fate) if code in _BARE else b""
             if help:
                 client.send(help, is_text=True)
             client.close(code, reason)

@@ -195,6 +195,10 @@ class _Talk:
         """Tell the client."""
         self._socket.send(data, is_text=is_text)
 
+    def inform(self, data: bytes) -> bool:  # noqa: ARG002 - the port's
+        """Tell no service: what is said waits for one."""
+        return False
+
     def close(self, code: int, reason: bytes) -> None:
         """End it."""
         self._socket.close(code, reason)
@@ -274,9 +278,11 @@ class TetherHearer:
             return
         token = words.token_in(payload) if is_text else None
         if token is None:
-            self._sockets.desk.hear(
+            hearing = self._sockets.desk.hear(
                 Guest(self._exchange, None), payload, is_text=is_text, talk=_Talk(socket)
             )
+            if hearing is not None:
+                hearing.lost()
             self._say_farewell(socket)
             socket.close(POLICY, b"the first message must be {type: auth, token: ...}")
             return

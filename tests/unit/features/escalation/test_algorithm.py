@@ -185,6 +185,14 @@ def test_a_report_that_amends_another_is_of_the_same_message() -> None:
     assert (made.reports, made.undelivered, made.texts) == (1, 1, 2)
 
 
+def test_a_report_may_tell_of_many_messages() -> None:
+    many = msgspec.structs.replace(a_report("r2", delivered=False), messages=7)
+    assert (opened(many, NOW).reports, opened(many, NOW).undelivered) == (7, 7)
+    made = folded(opened(a_report(), NOW), many, LADDER, NOW)
+    assert (made.reports, made.undelivered) == (8, 7)
+    assert noted(opened(a_report(), NOW), many, NOW).reports == 8
+
+
 def test_an_acknowledgement_ends_the_calls_and_says_who_has_it() -> None:
     answered = acted(called(opened(a_report(), NOW)), an_act("acknowledge", NOW + 5.0))
     assert (answered.state, answered.carer, answered.due) == (State.ACKNOWLEDGED, "ben", 0.0)

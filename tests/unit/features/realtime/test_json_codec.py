@@ -1,6 +1,7 @@
 """JSON: what clients write is read, what they read is as little as they need."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -38,6 +39,7 @@ from tta_gateway.features.realtime.command import (
     UnsubscribeResult,
 )
 from tta_gateway.features.realtime.json_codec import JsonCodec
+from tta_gateway.features.realtime.protobuf_codec import ProtobufCodec
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 
 CODEC = JsonCodec()
@@ -219,6 +221,13 @@ def test_a_refusal_says_whether_it_lasts() -> None:
         CODEC.refusal(3, codes.BAD_REQUEST)
         == b'{"id":3,"error":{"code":107,"message":"bad request"}}'
     )
+
+
+def test_a_refusal_may_say_where_help_is() -> None:
+    refused = replace(codes.TOKEN_EXPIRED, help=b'{"title":"x"}')
+    said = b'{"id":1,"error":{"code":109,"message":"token expired","help":{"title":"x"}}}'
+    assert CODEC.refusal(1, refused) == said
+    assert ProtobufCodec().refusal(1, refused) == ProtobufCodec().refusal(1, codes.TOKEN_EXPIRED)
 
 
 def test_who_takes_deltas_is_given_text() -> None:

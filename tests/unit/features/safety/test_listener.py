@@ -236,16 +236,18 @@ def test_a_short_message_that_is_made_to_be_slow_is_heard_over_many_turns() -> N
 
 def test_nobody_fills_the_journal() -> None:
     people = People()
-    heard = people.says(DARK)
 
     async def many() -> list[bool]:
         report = people.listener.report
-        return [await report(a_speaker(), PLACE, heard, delivered=True) for _ in range(70)]
+        each = [Heard(people.words.of_person(DARK), level=2) for _ in range(70)]
+        return [await report(a_speaker(), PLACE, heard, delivered=True) for heard in each]
 
     assert all(asyncio.run(many()))
     assert len(people.kept) == 60
     people.clock.advance(60.0)
-    assert asyncio.run(_report(people, heard, delivered=True))
+    assert asyncio.run(
+        _report(people, Heard(people.words.of_person(DARK), level=2), delivered=True)
+    )
     assert len(people.kept) == 61
 
 
@@ -269,16 +271,66 @@ def test_one_of_a_network_uses_up_nobody_elses_records() -> None:
     assert people.registry.child(UNRECORDED).values() == [5.0]
 
 
+def test_one_record_tells_of_those_that_have_none_of_their_own() -> None:
+    people = People()
+
+    async def whole() -> None:
+        for _ in range(A_MINUTE + 5):
+            await _recorded(people, BLACK, "ada", "c1")
+        heard = people.says(BLACK)
+        for delivered in (True, False):  # it has not arrived after all
+            await _report(people, heard, delivered=delivered)
+        assert len(people.kept) == A_MINUTE
+        people.minute.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    asyncio.run(whole())
+    told = [(one.messages, one.delivered, one.level, text) for one, text in people.kept[A_MINUTE:]]
+    assert told == [(5, True, 3, ""), (1, False, 3, "")]
+    assert people.registry.child(UNRECORDED).values() == [6.0]
+    assert people.kept[-1][0].amends == ""
+
+
+def test_what_is_to_be_told_of_is_told_before_the_worker_ends() -> None:
+    people = People()
+
+    async def whole() -> None:
+        for _ in range(A_MINUTE + 2):
+            await _recorded(people, BLACK, "ada", "c1")
+        await people.listener.sum_up()
+
+    asyncio.run(whole())
+    assert people.kept[-1][0].messages == 2
+    assert len(people.kept) == A_MINUTE + 1
+
+
+def test_a_record_that_says_that_a_message_has_not_arrived_is_never_left_out() -> None:
+    people = People()
+
+    async def whole() -> None:
+        heard = people.says(BLACK)
+        await _report(people, heard, delivered=True)
+        for _ in range(A_MINUTE):
+            await _recorded(people, BLACK, "ada", "c1")
+        await _report(people, heard, delivered=False)
+        await people.listener.sum_up()
+
+    asyncio.run(whole())
+    assert people.kept[A_MINUTE][0].amends == people.kept[0][0].id
+
+
 def test_slight_signs_and_replies_leave_room_for_what_is_grave() -> None:
     people = People()
     speaker = a_speaker()
 
     async def whole() -> None:
-        slight = Heard(people.words.of_person(GREY), level=1)
         report = people.listener.report
         for _ in range(A_MINUTE + 1):
+            slight = Heard(people.words.of_person(GREY), level=1)
+            harm = Heard(people.words.of_person(GREY), level=1)
             await report(speaker, PLACE, slight, delivered=True)
-            await report(speaker, PLACE, slight, delivered=True, source="reply")
+            await report(speaker, PLACE, harm, delivered=True, source="reply")
         await _recorded(people, BLACK, "ada", "c1")
 
     asyncio.run(whole())
@@ -303,6 +355,22 @@ def test_a_moderator_is_shown_what_is_not_only_counted_and_may_raise_it() -> Non
     ((report, kept),) = people.kept
     assert (report.level, report.categories, kept) == (2, ("suicide",), "nice day")
     assert [event.level for event in people.told] == [2]
+
+
+def test_what_a_moderator_says_of_a_message_amends_its_record() -> None:
+    people = People()
+    then: list[Then] = []
+    people.listener.moderate = lambda _, __, raised: then.append(raised)
+    heard = people.says(GREY)
+
+    async def whole() -> None:
+        await people.listener.report(a_speaker(), PLACE, heard, delivered=True)
+        await then[0](Verdict(2, ("suicide",), ("moderator:self-harm/intent",)))
+
+    asyncio.run(whole())
+    (first, _), (second, text) = people.kept
+    assert (first.level, first.amends) == (1, "")
+    assert (second.level, second.amends, text) == (2, first.id, GREY)
 
 
 def test_of_a_network_each_connection_is_reported_as_somebody_of_their_own() -> None:

@@ -14,6 +14,7 @@ from tta_gateway.features.safety.bound import Mode, RouteSafety, SafetyBound
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.judging import SAFE
 from tta_gateway.features.safety.messages import A_MINUTE, BoundMessages, Messages
+from tta_gateway.features.safety.telling import Telling
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.policy import Answer
@@ -30,10 +31,10 @@ LIMIT = Response(429)
 class House:
     """A socket on a route of this mode, a limit that refuses when it is told to, and who listens.
 
-    With `words` the route has a profile.
+    With `words` the route has a profile; `told`: its service has asked who may be at risk.
     """
 
-    def __init__(self, mode: Mode = "scan", *, words: bool = False) -> None:
+    def __init__(self, mode: Mode = "scan", *, words: bool = False, told: bool = False) -> None:
         self.people = People()
         self.refuses = False
         self.reports: list[Awaitable[bool]] = []
@@ -44,6 +45,7 @@ class House:
             clock=self.people.clock.monotonic,
             later=self.reports.append,
         )
+        self.messages.telling = Telling(["talker"] if told else [])
         limit = Bound(on_message=self._limit)
         if words:
             limit.wording = Words()  # type: ignore[attr-defined]  # a policy has what it has
@@ -287,3 +289,73 @@ def test_the_budget_of_limits_is_a_socket_s_where_nobody_is_known() -> None:
 
 async def _done(work: Awaitable[bool]) -> None:
     await work
+
+
+# What services that asked are told
+
+
+def informed(house: House) -> list[tuple[object, object]]:
+    found = [json.loads(data) for data in house.socket.informed]
+    assert all(one["type"] == "safety" for one in found)
+    return [(one["level"], one["categories"]) for one in found]
+
+
+def close_all(house: House) -> None:
+    for report in house.reports:
+        asyncio.run(awaited(report))
+
+
+def test_a_service_that_asked_is_told_once_ahead_of_the_message() -> None:
+    house = House(told=True)
+    for text in ("nice day", GREY, DARK):
+        asyncio.run(house.says(text))
+    assert informed(house) == [(1, ["suicide"]), (2, ["suicide"])]
+    close_all(house)
+
+
+def test_who_has_not_asked_is_not_told() -> None:
+    house = House()
+    asyncio.run(house.says(DARK))
+    assert house.socket.informed == []
+
+
+def test_of_what_a_limit_stops_no_service_is_told() -> None:
+    house = House(told=True)
+    house.refuses = True
+    asyncio.run(house.says(GREY))
+    assert informed(house) == []
+    asyncio.run(house.says(DARK))
+    assert informed(house) == [(2, ["suicide"])]  # which is spared
+    close_all(house)
+
+
+def test_of_what_has_waited_a_service_is_told_when_it_hears_it() -> None:
+    house = House(told=True)
+    house.socket.has_service = False
+    need = asyncio.run(house.need(DARK))
+    assert need is not None
+    assert not need.is_told
+    house.socket.has_service = True
+    said = Said(DARK.encode(), is_text=True, by_service=False, talk=house.socket)
+    said.is_heard, said.need = True, need
+    assert house.runner.message(house.exchange, said) is None
+    assert informed(house) == [(2, ["suicide"])]
+    assert house.runner.message(house.exchange, said) is None
+    assert len(house.socket.informed) == 1
+
+
+def test_a_farewell_says_what_becomes_of_what_waited() -> None:
+    house = House()
+    bound = house.messages.for_route(looked_at("scan"))
+    assert bound is not None
+    told = json.loads(bound.farewell(house.exchange, "counted"))["help"]
+    assert (told["level"], told["message"]) == (0, "counted")
+    assert told["about_message"]
+    assert "message" not in json.loads(bound.farewell(house.exchange))["help"]
+    need = asyncio.run(house.need(DARK))
+    assert need is not None
+    assert need.is_kept
+    house.people.keeps = False
+    lost = asyncio.run(house.need(DARK))
+    assert lost is not None
+    assert not lost.is_kept

@@ -29,6 +29,7 @@ from tta_gateway.features.safety.accounts import PROMISED
 from tta_gateway.features.safety.bound import Mode
 from tta_gateway.features.safety.metrics import FOUND, LOST, UNSEEN
 from tta_gateway.features.safety.policy import PATIENCE
+from tta_gateway.features.safety.telling import Telling
 from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
 from tta_gateway.kernel.verdict import Verdict
 
@@ -56,6 +57,30 @@ def test_what_somebody_at_risk_writes_is_delivered_told_and_answered_with_help()
         assert (report.person, report.identity, report.level) == ("a/p7", "verified", 2)
         assert (report.source, report.delivered) == ("request", True)
         assert house.journal.kept[0][1] == CRY
+
+
+def test_a_service_that_has_not_asked_is_told_nothing() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        house.scan.telling = Telling(["another"])
+        house.ask(said(CRY))
+        sent = house.gateway.service.sent
+        assert CRY.encode() in sent
+        assert b"x-safety" not in sent
+        assert house.exchanges[0].traffic == CRISIS
+
+
+def test_a_socket_says_by_what_its_service_is_told_there() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        house.ask(
+            b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"X-Safety-Key: mine\r\n\r\n"
+        )
+        sent = house.gateway.service.sent
+        assert sent.count(b"x-safety-key: ") == 1
+        assert b"mine" not in sent
 
 
 def test_whoever_says_nothing_of_the_kind_is_served_as_ever() -> None:

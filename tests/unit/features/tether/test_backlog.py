@@ -76,6 +76,7 @@ def test_of_what_waited_in_vain_those_who_listen_hear_and_of_what_was_taken_not(
     for one in (heard("taken"), _of(1, 1), heard("left"), heard("left too")):
         assert queue.add(one)
     queue.take()
+    assert [one is None for one in queue.hearings()] == [True, False, False]
     queue.clear()
     assert lost == ["left", "left too"]
     assert len(queue) == 0

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.tethered import Held, Side
 from tta_gateway.features.tether.algorithm import State
+from tta_gateway.features.tether.session import LATER
 from tta_gateway.kernel.said import Hearing, Need
 
 
@@ -718,3 +719,20 @@ def test_a_card_that_a_client_may_not_have_had_is_given_again() -> None:
     assert held.client.heard == [b"card"]
     held.tether.end(1000, b"")
     held.tether.gateway_said(b"card", is_text=True, is_help=True)
+
+
+@pytest.mark.parametrize(("is_kept", "fate"), [(True, "kept"), (False, "counted"), (None, "")])
+def test_who_is_sent_away_hears_what_becomes_of_what_waited(
+    is_kept: bool | None, fate: str
+) -> None:
+    held = Held(opens=False)
+    lost: list[str] = []
+    hearing = held.means.hearing = Hearing()
+    held.tether.client_said(b"a", is_text=True, now=held.now)
+    if is_kept is not None:
+        need = Need(2, is_spared=True, undelivered=lambda: lost.append("a"))
+        need.is_kept = is_kept
+        hearing.done(need)
+    held.tether.end(LATER, b"away")
+    assert held.means.fates == [fate]
+    assert len(lost) == int(is_kept is not None)
