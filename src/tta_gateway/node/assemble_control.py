@@ -28,7 +28,6 @@ from tta_gateway.features.ratelimit.valkey_store import ValkeyStore
 from tta_gateway.features.realtime.server_api import ServerApi
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.features.registration.service import Registrations
-from tta_gateway.features.safety.judging import Judging as SafetyJudging
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite, Service
 from tta_gateway.kernel.standing import RefusedInstance, section
