@@ -36,6 +36,7 @@ class Diary:
         self.hangups = Noting(self, "hangups stopped")
         self.limiting = Noting(self, "limits told")
         self.real_time = Noting(self, "channels left")
+        self.drilling = Noting(self, "drills left")
         self.admitting = Noting(self, "neighbours left")
         self.listener = Noting(self, "people told of")
         self.reporting = Noting(self, "reports kept")
@@ -120,6 +121,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "hangups stopped",
         "limits told",
         "channels left",
+        "drills left",
         "neighbours left",
         "people told of",
         "reports kept",
@@ -139,6 +141,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "hangups stopped",
         "limits told",
         "channels left",
+        "drills left",
         "neighbours left",
         "people told of",
         "reports kept",
