@@ -1,10 +1,7 @@
 """What is counted of messages that have no record of their own."""
 
-import pytest
-
 from tests.helpers.heard_people import PLACE, a_speaker
-from tta_gateway.features.safety import unrecorded
-from tta_gateway.features.safety.unrecorded import Unrecorded
+from tta_gateway.features.safety.unrecorded import MOST, Unrecorded
 from tta_gateway.kernel.listening import Heard, Place
 from tta_gateway.kernel.verdict import Category, Verdict
 
@@ -53,9 +50,12 @@ def test_one_that_has_not_arrived_after_all_is_counted_once() -> None:
     assert counted(found) == [("home/ada", 2, False, 1)]
 
 
-def test_it_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unrecorded, "MOST", 1)
-    found = Unrecorded()
-    for who in ("ada", "bo", "ada"):
-        found.add(a_speaker(who), PLACE, heard(), delivered=True, source="message")
-    assert counted(found) == [("home/ada", 2, True, 2)]
+def test_it_does_not_grow_for_ever() -> None:
+    found, one = Unrecorded(), heard()
+    for number in range(MOST):
+        found.add(a_speaker(f"p{number}"), PLACE, heard(), delivered=True, source="message")
+    found.add(a_speaker("one more"), PLACE, one, delivered=True, source="message")
+    found.add(a_speaker("p0"), PLACE, one, delivered=True, source="message")
+    told = counted(found)
+    assert (len(told), told[0]) == (MOST, ("home/p0", 2, True, 2))
+    assert "home/one more" not in {who for who, *_ in told}
