@@ -4,17 +4,20 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
+from unittest import mock
 
-from sqlalchemy import Connection, event
+from sqlalchemy import event
 from sqlalchemy.util import await_only
 
+from tta_gateway.support.sql import at_once
 from tta_gateway.support.sql.database import Database
 
 _AS_FAR_AS_IT_GETS: Final = 0.5  # seconds that the other one has
 _PATIENCE: Final = 4.0  # seconds, less than a statement has
 T = TypeVar("T")
 U = TypeVar("U")
+_driven: Final = at_once._driven
 
 
 class Halt:
@@ -33,10 +36,11 @@ class Halt:
             self.reached.set()
             await_only(self.go_on.wait())
 
-    def begun(self, connection: Connection) -> None:
+    def driven(self, work: at_once.Work[T], held: at_once.Held) -> T:
         """Look at each statement of a transaction in one go, where the driver itself is asked."""
-        driver: Any = connection.connection.dbapi_connection
-        driver.set_trace_callback(self._traced)
+        if held.driver is not None:
+            held.driver.set_trace_callback(self._traced)
+        return _driven(work, held)
 
     def _traced(self, statement: str) -> None:
         """Stand still before the statement that follows, on the thread of SQLite."""
@@ -57,16 +61,12 @@ def halting(database: Database, words: str) -> Iterator[Halt]:
     """Stand still behind the first statement that holds these words, its locks held."""
     made, engine = Halt(words), database.engine.sync_engine
     event.listen(engine, "after_cursor_execute", made.after)
-    lanes = [lane._engine for lane in database._lanes or ()]
-    for one in lanes:
-        event.listen(one, "begin", made.begun)
     try:
-        yield made
+        with mock.patch.object(at_once, "_driven", made.driven):
+            yield made
     finally:
         made.end()
         event.remove(engine, "after_cursor_execute", made.after)
-        for one in lanes:
-            event.remove(one, "begin", made.begun)
 
 
 async def meanwhile(

@@ -14,7 +14,7 @@ NAME: Final = "gateway.lock"
 _OURS: Final = (
     *("gateway.lock", "admin.", "control.", "supervisor.", "snapshot.", "valkey", "limits"),
     *("sessions", "tethers", "found.kept", "gateway.sqlite3"),
-    *("journal", "keys.db", "encryption.key", "guard.", "at_risk"),
+    *("journal", "keys.db", "encryption.key", "guard.", "at_risk", "drills"),
 )
 """With what the names of all that a gateway keeps in its folder begin."""
 
