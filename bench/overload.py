@@ -153,13 +153,13 @@ class Stage:
         except (OSError, answer.BrokenAnswerError):
             return False
 
-    def starve(self) -> None:
-        """Leave the worker a part of its core: other processes are busy there all the time.
+    def starve(self, busy: int) -> None:
+        """Leave the worker a part of its core: so many others are busy there all the time.
 
         Each is in a session of its own, and has as much as the gateway whether or not the kernel
         shares by sessions.
         """
-        for number in range(BUSY):
+        for number in range(busy):
             self._start(f"busy-{number}", [sys.executable, "-c", "while True: pass"], core=0)
 
     def load(self, phases: Iterable[tuple[float, float]]) -> Result:
@@ -205,7 +205,7 @@ def main() -> int:
     with process.everything_ended() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         try:
-            starved = _starved(stack, folder, options.ready)
+            starved = _starved(stack, folder, ready=options.ready, busy=options.busy)
         except BenchError as error:  # the rest has been measured
             starved = [f"The worker's own time was not measured: {error}"]
     report.say("\n\n".join(starved))
@@ -222,6 +222,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--takes", type=float, default=TAKES)
     parser.add_argument("--stretch", type=float, default=1.0, help="of each phase")
     parser.add_argument("--ready", type=int, default=READY, help="connections, where it has little")
+    parser.add_argument("--busy", type=int, default=BUSY, help="others on the worker's core then")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md all the same")
     return parser.parse_args()
 
@@ -294,10 +295,10 @@ def _met(met: bool, told: str) -> str:
 # --- the worker's own time -----------------------------------------------------------------------
 
 
-def _starved(stack: ExitStack, folder: Path, ready: int) -> list[str]:
+def _starved(stack: ExitStack, folder: Path, *, ready: int, busy: int) -> list[str]:
     """Return what becomes of twice what a worker can do."""
     stage = Stage(stack, folder, servers=1, takes=0.0, ready=ready)
-    stage.starve()
+    stage.starve(busy)
     found = _most(stage)
     time.sleep(_RESTS)
     result = stage.load([(0.5 * found, 5), (2 * found, 14), (0.5 * found, 12)])
@@ -308,7 +309,7 @@ def _starved(stack: ExitStack, folder: Path, ready: int) -> list[str]:
         bars.append((f"at 2x: {name} >= 90 % answered", _met(share >= 0.9, f"{share:.1%}")))
     bars.append(("normal again <= 10 s after", _recovered(result, spans[2:])))
     words = (
-        "The worker's own time: it has about a sixth of its core, and a service that answers at "
+        f"The worker's own time: {busy} others are busy on its core, and the service answers at "
         f"once; {ready} connections of clients stand ready. It answers {found:.0f} a second at "
         "most, without turning anybody away."
     )

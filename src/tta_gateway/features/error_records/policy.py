@@ -88,23 +88,25 @@ class ErrorRecords:
             is_error = True  # though an answer may have begun
         if not is_error and not exchange.acted:
             return
-        beginning = self._bodies.pop(exchange, None)
-        if not self._keeper.has_room(
-            is_urgent=bool(exchange.acted),
-            is_alike=exchange.attempt is None and not _tries(exchange),
-        ):
+        beginning, tries = self._bodies.pop(exchange, None), _tries(exchange)
+        is_alike = exchange.attempt is None and not tries
+        if not self._keeper.has_room(is_urgent=bool(exchange.acted), is_alike=is_alike):
             return
-        self._keeper.put(self._record(exchange, beginning, is_error=is_error))
+        self._keeper.put(self._record(exchange, beginning, tries, is_error=is_error))
         if error is not None:
             error.__cause__ = None  # what it holds would outlive the exchange
 
     def _record(
-        self, exchange: Exchange, beginning: "_Beginning | None", *, is_error: bool
+        self,
+        exchange: Exchange,
+        beginning: "_Beginning | None",
+        tries: tuple[Try, ...],
+        *,
+        is_error: bool,
     ) -> Record:
         request, response, found = exchange.request, exchange.response, exchange.safety
         route, principal = exchange.plan.route, exchange.principal
         code, detail = _said(exchange)
-        tries = _tries(exchange)
         return Record(
             id=self._fresh(),
             at=self._wall(),
