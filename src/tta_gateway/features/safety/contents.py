@@ -113,6 +113,7 @@ def _grown(rows: list[list[int]], elements: list[Element]) -> Node:
         node.rules = row[2:rest]
         for at in range(rest, len(row), 2):
             node.put(elements[row[at]], nodes[row[at + 1]])
+        node.edges()  # made here: the first texts of a worker took up to 1.7 ms for it
         nodes.append(node)
     return nodes[-1]
 
