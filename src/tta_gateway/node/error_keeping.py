@@ -31,6 +31,8 @@ MOST_WAITING: Final = 1000
 """Records that wait for the thread: of about 20 KiB, at most."""
 A_SECOND: Final = 50
 """Records of errors that are taken in a second; in the first one twice as many."""
+_ALIKE: Final = 10.0
+"""For so many counts one where no service was asked: where many are turned away they are alike."""
 _TOGETHER: Final = 64
 _TIDIED_EACH: Final = 60.0  # seconds
 _PATIENCE: Final = 2.0  # seconds, at the end, for what is under way
@@ -78,7 +80,7 @@ class ErrorKeeping:
         self._bound = bound
         self._queue.put(snapshot)
 
-    def has_room(self, *, is_urgent: bool) -> bool:
+    def has_room(self, *, is_urgent: bool, is_alike: bool = False) -> bool:
         """Tell whether one more is taken now; one that is not is counted as lost."""
         if not self._bound.enabled:
             return False
@@ -90,10 +92,11 @@ class ErrorKeeping:
             return False
         if is_urgent:
             return True
-        if self._allowed < 1.0:
+        cost = _ALIKE if is_alike else 1.0
+        if self._allowed < cost:
             self._crowded.add()
             return False
-        self._allowed -= 1.0
+        self._allowed -= cost
         return True
 
     def put(self, record: Record) -> None:

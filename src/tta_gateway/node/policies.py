@@ -305,7 +305,7 @@ class Reach:
 class _Nothing:
     """Keeps no records."""
 
-    def has_room(self, *, is_urgent: bool) -> bool:  # noqa: ARG002 - the port's
+    def has_room(self, *, is_urgent: bool, is_alike: bool = False) -> bool:  # noqa: ARG002 - the port's
         """Say that there is no room."""
         return False
 

@@ -122,6 +122,15 @@ def test_a_flood_is_tidied_before_the_next_minute(tmp_path: Path) -> None:
     assert kept[0].id == "r999"
 
 
+def test_refusals_that_asked_no_service_are_taken_a_tenth_as_often(tmp_path: Path) -> None:
+    """Where many are turned away, each alike, sealing them would cost more than serving others."""
+    house = House(tmp_path)
+    house.open()
+    alike = sum(house.keeping.has_room(is_urgent=False, is_alike=True) for _ in range(100))
+    assert alike == 2 * A_SECOND // 10
+    house.keeping.close()
+
+
 def test_in_a_second_so_many_are_taken_and_acts_of_safety_beside_them(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.open()

@@ -21,8 +21,11 @@ _MOST_PLACES: Final = 40
 class Keeper(Protocol):
     """Where records are kept."""
 
-    def has_room(self, *, is_urgent: bool) -> bool:
-        """Tell whether one more is taken now; one that is not is counted as lost."""
+    def has_room(self, *, is_urgent: bool, is_alike: bool = False) -> bool:
+        """Tell whether one more is taken now; one that is not is counted as lost.
+
+        Of those that are alike, since no service was asked, fewer are taken.
+        """
 
     def put(self, record: Record) -> None:
         """Keep it, later; it never waits and never raises."""
@@ -86,7 +89,10 @@ class ErrorRecords:
         if not is_error and not exchange.acted:
             return
         beginning = self._bodies.pop(exchange, None)
-        if not self._keeper.has_room(is_urgent=bool(exchange.acted)):
+        if not self._keeper.has_room(
+            is_urgent=bool(exchange.acted),
+            is_alike=exchange.attempt is None and not _tries(exchange),
+        ):
             return
         self._keeper.put(self._record(exchange, beginning, is_error=is_error))
         if error is not None:

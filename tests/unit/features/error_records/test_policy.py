@@ -26,7 +26,7 @@ class Kept:
         self.room = True
         self.urgent: list[bool] = []
 
-    def has_room(self, *, is_urgent: bool) -> bool:
+    def has_room(self, *, is_urgent: bool, is_alike: bool = False) -> bool:  # noqa: ARG002 - the port's
         self.urgent.append(is_urgent)
         return self.room
 
