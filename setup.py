@@ -43,8 +43,8 @@ RIBS: Final = (
     ),
     *("parts.py", "running.py", "withholding.py"),
     *("judging.py", "listener.py", "members.py", "people.py", "reply.py", "unrecorded.py"),
-    *("automaton.py", "detector.py", "finding.py", "lexicon.py", "lookalikes.py", "model.py"),
-    *("normal.py", "meaning.py", "rule.py", "secrets.py", "markup.py", "spelling.py"),
+    *("automaton.py", "contents.py", "detector.py", "finding.py", "lexicon.py", "lookalikes.py"),
+    *("model.py", "normal.py", "meaning.py", "rule.py", "secrets.py", "markup.py", "spelling.py"),
 )
 """of features: what a worker runs"""
 # mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.

@@ -23,7 +23,7 @@ from tta_gateway.edge.sweeper import NEVER
 from tta_gateway.edge.upstream_connection import UpstreamConnection
 from tta_gateway.features.safety.bound import Mode, RouteSafety
 from tta_gateway.features.safety.detector import LEXICON
-from tta_gateway.features.safety.finding import findings
+from tta_gateway.features.safety.finding import read
 from tta_gateway.features.safety.lexicon import Lexicon
 from tta_gateway.kernel.route import Endpoint, Route, Service
 from tta_gateway.node.assemble_worker import Worker
@@ -177,7 +177,7 @@ def _alone(times: int) -> list[list[str]]:
     detector = the_detector()
     lexicon = Lexicon(LEXICON.read_text(encoding="utf-8"))
     judges: list[tuple[str, Callable[[str], object]]] = [
-        ("its first stage", lambda text: findings(lexicon, lexicon.words.of(text))),
+        ("its first stage", lambda text: read(lexicon, text)),
         ("of what somebody writes", detector.of_person),
         ("of what a service says", detector.of_service),
     ]

@@ -24,7 +24,7 @@ from tta_gateway.features.safety.detector import (
     WEIGHTS,
     EmbeddedDetector,
 )
-from tta_gateway.features.safety.finding import findings
+from tta_gateway.features.safety.finding import read
 from tta_gateway.features.safety.lexicon import Lexicon
 from tta_gateway.features.safety.model import SIZE, Model
 from tta_gateway.features.safety.normal import LONGEST, pieces
@@ -190,7 +190,7 @@ def times(given: Sequence[Row], detector: EmbeddedDetector) -> list[Bar]:
     lexicon = Lexicon(LEXICON.read_text(encoding="utf-8"))
     whole = " ".join(row.text for row in given)
     texts = [whole[at : at + LONG] for at in range(0, min(len(whole), LONG * 2000), LONG)]
-    first = clocked(lambda text: findings(lexicon, lexicon.words.of(text)), texts)
+    first = clocked(lambda text: read(lexicon, text), texts)
     both = clocked(detector.of_person, texts)
     parts = clocked(detector.of_person, pieces(whole[:LONGEST]))
     return [

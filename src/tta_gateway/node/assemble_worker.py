@@ -27,6 +27,7 @@ from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.public import SOCKET
 from tta_gateway.features.safety.bound import SafetyBound
+from tta_gateway.features.safety.decoding import prepare
 from tta_gateway.features.safety.public import MODERATIONS
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.exchange import Exchange
@@ -186,6 +187,7 @@ class Worker:
             log=self.log,
         )
         draw = Identifiers(self.clock.wall).uuid7
+        prepare()  # before anybody waits: routes may be declared that are scanned
         self.scanning = Scanning(
             self.snapshot,
             self.reporting,

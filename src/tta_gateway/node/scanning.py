@@ -6,6 +6,7 @@ outlast a reload.
 
 import asyncio
 import hmac
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache
@@ -34,6 +35,7 @@ from tta_gateway.support.tasks import Died
 
 _PURPOSE: Final = b"tta-gateway pseudonyms of networks 1"
 _LETTERS: Final = 32  # of a pseudonym, 4 bits each
+_PAUSE: Final = 10.0  # seconds, after which a key that could not be had is asked for again
 
 Work = Coroutine[Any, Any, None]
 
@@ -55,23 +57,32 @@ class Nowhere:
 class Pseudonyms:
     """What networks are called where nobody knows who asks: nobody finds out which they are."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        """Make them with the newest key at hand, when the first is asked for."""
+    def __init__(self, snapshot: Snapshot, now: Callable[[], float]) -> None:
+        """Make them with the newest key at hand, asked for when the first is needed.
+
+        While there is none (OSError; the journal tells of it) they are this worker's alone, and it
+        is asked for again after a while.
+        """
         self._snapshot = snapshot
-        self._key = b""
+        self._now = now
+        self._key = secrets.token_bytes(32)
+        self._asks_at = -math.inf
 
     def of(self, address: str) -> str:
         """Return what stands for the network of an address."""
-        if not self._key:
-            self._key = self._found()
+        if self._asks_at < math.inf:
+            self._ask(self._now())
         named = network_of(address).encode()
         return f"network/{hmac.new(self._key, named, 'sha256').hexdigest()[:_LETTERS]}"
 
-    def _found(self) -> bytes:
+    def _ask(self, now: float) -> None:
+        if now < self._asks_at:
+            return
         try:
-            return key_for(self._snapshot, _PURPOSE)
-        except OSError:  # the journal tells of it; until then they are this worker's alone
-            return secrets.token_bytes(32)
+            self._key = key_for(self._snapshot, _PURPOSE)
+            self._asks_at = math.inf
+        except OSError:
+            self._asks_at = now + _PAUSE
 
 
 class Scanning:
@@ -90,7 +101,7 @@ class Scanning:
         """Tell the guard by way of `reports`; `report` hears of faults of ours."""
         draw = Identifiers(clock.wall).uuid7
         self._fresh = lambda: draw().decode()
-        self.pseudonym: Final = Pseudonyms(snapshot).of
+        self.pseudonym: Final = Pseudonyms(snapshot, clock.monotonic).of
         self.accounts = Accounts(
             reports,
             wall=clock.wall,

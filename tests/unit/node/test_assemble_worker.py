@@ -109,6 +109,17 @@ def problem(origin: FakeOrigin) -> dict[str, Any]:
     return members
 
 
+def test_a_worker_loads_the_decoder_of_zstd_when_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[bool] = []
+    monkeypatch.setattr(assemble_worker, "prepare", lambda: loaded.append(True))
+    made = House(tmp_path / "access.log")
+    assert loaded == [True]
+    for log in made.worker.logs:
+        log.close()
+
+
 def test_what_no_route_takes_is_answered_as_a_problem(house: House) -> None:
     origin = house.ask("GET", "/nowhere")
     assert (origin.status, problem(origin)["code"]) == (404, "routing_not_found")

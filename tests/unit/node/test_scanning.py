@@ -25,25 +25,43 @@ def a_snapshot(folder: Path | str, *keys: bytes) -> Snapshot:
     )
 
 
+def names_of(snapshot: Snapshot, clock: FakeClock | None = None) -> Pseudonyms:
+    return Pseudonyms(snapshot, (clock or FakeClock()).monotonic)
+
+
 def test_a_network_has_one_name_that_tells_nothing_of_it(tmp_path: Path) -> None:
-    names = Pseudonyms(a_snapshot(tmp_path))
+    names = names_of(a_snapshot(tmp_path))
     first = names.of("192.0.2.7")
-    assert names.of("192.0.2.7") == Pseudonyms(a_snapshot(tmp_path)).of("192.0.2.7") == first
+    assert names.of("192.0.2.7") == names_of(a_snapshot(tmp_path)).of("192.0.2.7") == first
     assert names.of("192.0.2.8") != first
     assert names.of("2001:db8::1") == names.of("2001:db8::2")
 
 
 def test_it_follows_from_the_operator_s_key_where_there_is_one(tmp_path: Path) -> None:
-    one, other = (Pseudonyms(a_snapshot(tmp_path, bytes([n]) * 32)) for n in (1, 2))
+    one, other = (names_of(a_snapshot(tmp_path, bytes([n]) * 32)) for n in (1, 2))
     assert one.of("192.0.2.7") != other.of("192.0.2.7")
     assert not list(tmp_path.iterdir())
 
 
 def test_without_a_key_it_is_this_worker_s_alone(tmp_path: Path) -> None:
     missing = tmp_path / "away"
-    names = Pseudonyms(a_snapshot(missing))
+    names = names_of(a_snapshot(missing))
     assert names.of("192.0.2.7") == names.of("192.0.2.7")
-    assert names.of("192.0.2.7") != Pseudonyms(a_snapshot(missing)).of("192.0.2.7")
+    assert names.of("192.0.2.7") != names_of(a_snapshot(missing)).of("192.0.2.7")
+
+
+def test_a_key_that_is_there_again_is_gone_by_after_a_while(tmp_path: Path) -> None:
+    clock, folder = FakeClock(), tmp_path / "away"
+    names = names_of(a_snapshot(folder), clock)
+    own = names.of("192.0.2.7")
+    folder.mkdir()
+    assert names.of("192.0.2.7") == own
+    clock.advance(10.0)
+    found = names.of("192.0.2.7")
+    assert found == names_of(a_snapshot(folder)).of("192.0.2.7") != own
+    folder.joinpath("encryption.key").unlink()
+    clock.advance(10.0)
+    assert names.of("192.0.2.7") == found
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tta_gateway.features.safety.harmless import Harmless, digest_of
 from tta_gateway.features.safety.looking import AT_ONCE, NOTHING, Judge, in_a_turn, look
 from tta_gateway.features.safety.parts import Events, Lines, Packed, Parts, Strings, Words
 from tta_gateway.features.safety.problems import WITHHELD
-from tta_gateway.features.safety.withholding import Ending, Withholding
+from tta_gateway.features.safety.withholding import Ending, Turns, Withholding
 from tta_gateway.kernel.exchange import Exchange, Sink
 from tta_gateway.kernel.message import Response, answer_of, is_of_events
 from tta_gateway.kernel.verdict import HIGH, Verdict
@@ -258,6 +258,7 @@ class Answers:
             found=lambda found, text: self.found(exchange, found, text),
             fault=lambda error: self._failed(exchange, error),
         )
+        turns = Turns(self._later, self.clock)
 
         def wrapped(sink: Sink) -> Sink:
             return Withholding(
@@ -265,7 +266,7 @@ class Answers:
                 sink,
                 parts=parts,
                 judge=self.judge,
-                later=self._later,
+                turns=turns,
                 ending=ending,
             )
 

@@ -53,10 +53,15 @@ class Node:
         """Return what follows an element, made if it is not there yet."""
         node = self.children.get(element)
         if node is None:
-            node = self.children[element] = Node()
-            if not element:
-                self.rest = node
+            node = Node()
+            self.put(element, node)
         return node
+
+    def put(self, element: Element, node: "Node") -> None:
+        """Have a node follow an element."""
+        self.children[element] = node
+        if not element:
+            self.rest = node
 
     def edges(self) -> dict[str, list["Node"]]:
         """Return what follows each word; made when it is first asked for, which most never are."""
@@ -69,41 +74,55 @@ class Node:
         return made
 
 
+def grown(phrases: Iterable[tuple[int, Sequence[Element]]], common: Sequence[str]) -> Node:
+    """Return the root of phrases, by number; `common` are words that are usual, most usual first.
+
+    From the root lead anchors.
+    """
+    usual = {word: 1.0 / (10.0 + rank) for rank, word in enumerate(common)}
+    costs: dict[Element, float] = {}  # an element stands in many phrases
+    root = Node()
+    for rule, elements in phrases:
+        for element in elements:
+            if element not in costs:
+                costs[element] = sum([usual.get(word, _RARE) for word in element])
+        anchor = _anchor(elements, costs)
+        node = root.child(elements[anchor])
+        for element in elements[anchor + 1 :]:
+            node = node.child(element)
+        if node.before is None:
+            node.before = Node()
+        back = node.before
+        for at in range(anchor - 1, -1, -1):
+            back = back.child(elements[at])
+        if rule not in back.rules:
+            back.rules.append(rule)
+    return root
+
+
 class Automaton:
     """Finds phrases."""
 
-    def __init__(
-        self, phrases: Iterable[tuple[int, Sequence[Element]]], common: Sequence[str]
-    ) -> None:
-        """Look for these, by number; `common` are the words that are usual, most usual first."""
-        usual = {word: 1.0 / (10.0 + rank) for rank, word in enumerate(common)}
-        costs: dict[Element, float] = {}  # an element stands in many phrases
-        root = Node()
-        for rule, elements in phrases:
-            for element in elements:
-                if element not in costs:
-                    costs[element] = sum([usual.get(word, _RARE) for word in element])
-            anchor = _anchor(elements, costs)
-            node = root.child(elements[anchor])
-            for element in elements[anchor + 1 :]:
-                node = node.child(element)
-            if node.before is None:
-                node.before = Node()
-            back = node.before
-            for at in range(anchor - 1, -1, -1):
-                back = back.child(elements[at])
-            if rule not in back.rules:
-                back.rules.append(rule)
-        self._anchors = root.edges()
+    def __init__(self, root: Node) -> None:
+        """Look for those that have `grown` here."""
+        self.root = root
+        edges = root.edges()
+        self.anchors = {word: number for number, word in enumerate(edges, 1)}
+        """the words that are an anchor's, each with a number of its own"""
+        self._starts: list[list[Node]] = [[], *edges.values()]
 
-    def hits(self, words: list[str]) -> list[Hit]:
-        """Return what is found, in the order of its anchors."""
+    def hits(self, words: list[str], numbers: list[int | None] | None = None) -> list[Hit]:
+        """Return what is found, in the order of its anchors.
+
+        Whoever has looked the words up has their `numbers`: one of `anchors`, 0 or None.
+        """
+        if numbers is None:
+            numbers = [self.anchors.get(word) for word in words]
         walk = _Walk(words)
-        anchors = self._anchors
-        for at, word in enumerate(words):
-            nodes = anchors.get(word)
-            if nodes is not None:
-                for node in nodes:
+        starts = self._starts
+        for at, number in enumerate(numbers):
+            if number:
+                for node in starts[number]:
                     walk.onward(node, at, at + 1)
                 if walk.steps > STEPS:
                     break

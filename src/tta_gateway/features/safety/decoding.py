@@ -31,6 +31,10 @@ class Undecodable(Exception):
     """It is not in this coding."""
 
 
+class Truncated(Undecodable):
+    """It is, and its end has not come."""
+
+
 class Unpacker(Protocol):
     """One stream in a coding."""
 
@@ -116,7 +120,6 @@ class _Zstd:
     """zstd (RFC 8878), with the window that clients must have."""
 
     def __init__(self) -> None:
-        # Loaded when the first such body comes, since hardly anybody sends any.
         if sys.version_info >= (3, 14):
             from compression import zstd
         else:
@@ -152,6 +155,11 @@ _KNOWN: Final[dict[bytes, Callable[[], Unpacker]]] = {
 }
 
 
+def prepare() -> None:
+    """Load what decodes zstd, which takes some 20 ms, before the first such body has come."""
+    _Zstd()
+
+
 class Layer:
     """Decodes one coding; `broken` says why not to the end."""
 
@@ -164,6 +172,11 @@ class Layer:
         self._came = self._made = 0
         self._members = 1
         self.broken = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its end has come, or nothing of it."""
+        return self._unpacker.is_over or not self._came
 
     def take(self, data: bytes, most: int) -> Iterator[bytes]:
         """Yield what these bytes decode to, up to `most` in all; nothing once it is broken."""
@@ -210,6 +223,11 @@ class Decoding:
     def broken(self) -> str:
         """Why not to the end: `undecodable` or `too_large`; empty if nothing is wrong."""
         return next((one.broken for one in self._layers if one.broken), "")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what has come ends where a body may."""
+        return all(one.is_whole for one in self._layers)
 
     def take(self, data: bytes) -> Iterator[bytes]:
         """Yield what these bytes decode to, a piece at a time; nothing once it is broken."""

@@ -29,9 +29,26 @@ class Finding:
         self.end = end
 
 
-def findings(lexicon: Lexicon, words: list[str], *, of_service: bool = False) -> list[Finding]:
-    """Return what is found in the words of a text, but for what only sounds like it."""
-    hits = lexicon.automaton.hits(words)
+def read(
+    lexicon: Lexicon, text: str, *, of_service: bool = False
+) -> tuple[list[str], list[Finding]]:
+    """Return the words of a text and what is found in them: all of stage 1."""
+    words, numbers = lexicon.words.numbered(text)
+    return words, findings(lexicon, words, numbers, of_service=of_service)
+
+
+def findings(
+    lexicon: Lexicon,
+    words: list[str],
+    numbers: list[int | None] | None = None,
+    *,
+    of_service: bool = False,
+) -> list[Finding]:
+    """Return what is found in the words of a text, but for what only sounds like it.
+
+    Their `numbers` save looking them up once more.
+    """
+    hits = lexicon.automaton.hits(words, numbers)
     if not hits:
         return []
     rules = lexicon.rules

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Final, cast, get_args
 
-from tta_gateway.features.safety.automaton import ANY, Automaton, Element
+from tta_gateway.features.safety.automaton import ANY, Automaton, Element, grown
+from tta_gateway.features.safety.contents import Contents, restored
 from tta_gateway.features.safety.meaning import NEEDED, Reader
 from tta_gateway.features.safety.normal import Words
 from tta_gateway.features.safety.rule import FLAGS, Rule
@@ -29,31 +30,62 @@ class LexiconError(ValueError):
 class Lexicon:
     """Rules, the automaton that finds their phrases, and the words that these are made of."""
 
-    def __init__(self, text: str) -> None:
-        """Read it; LexiconError names the line that is wrong."""
-        self.version = ""
-        self.rules: list[Rule] = []
+    def __init__(self, text: str, kept: bytes = b"") -> None:
+        """Read it, or what is kept of it; LexiconError names the line that is wrong."""
+        contents = (restored(kept, text) if kept else None) or contents_of(text)
+        self.version = contents.version
+        self.rules = contents.rules
+        self.common = contents.common
+        self.automaton = contents.automaton
+        self.reader = Reader(contents.groups)
+        self.words = Words(
+            contents.known,
+            starred=contents.starred,
+            spellings=contents.spellings,
+            anchors=contents.automaton.anchors,
+        )
+
+
+def contents_of(text: str) -> Contents:
+    """Return what a text comes to; LexiconError names the line that is wrong."""
+    return _Reading().contents(text)
+
+
+class _Reading:
+    """A lexicon while its lines are read."""
+
+    def __init__(self) -> None:
+        self._version = ""
+        self._rules: list[Rule] = []
         self._classes: dict[str, Element] = {}
-        self.common: list[str] = []
+        self._common: list[str] = []
         self._lists: dict[str, Element] = dict.fromkeys(_LISTS, frozenset())
         self._spellings: dict[str, str] = {}
         self._groups: dict[str, Element] = {}
         self._elements: dict[str, Element] = {}
+
+    def contents(self, text: str) -> Contents:
+        """Return what all lines come to."""
         phrases: list[tuple[int, list[Element]]] = []
         for number, line in enumerate(text.splitlines(), 1):
             try:
                 phrases += self._read(line.strip())
             except LexiconError as error:
                 raise LexiconError(f"line {number}: {error}") from None
-        self.automaton = Automaton(phrases, self.common)
         if not self._groups.keys() >= NEEDED:
             raise LexiconError(f"without {' '.join(sorted(NEEDED.difference(self._groups)))}")
-        self.reader = Reader(self._groups)
         looked_for = {one for _, elements in phrases for one in elements}
-        known = frozenset(self.common).union(*looked_for)
+        known = frozenset(self._common).union(*looked_for)
         spellings = misspelt(sorted(self._lists["typed"]), known | self._lists["others"])
-        self.words = Words(
-            known, starred=self._lists["starred"], spellings=spellings | self._spellings
+        return Contents(
+            self._version,
+            rules=self._rules,
+            automaton=Automaton(grown(phrases, self._common)),
+            common=self._common,
+            groups=self._groups,
+            known=known,
+            starred=self._lists["starred"],
+            spellings=spellings | self._spellings,
         )
 
     def _read(self, line: str) -> Iterator[tuple[int, list[Element]]]:
@@ -66,18 +98,18 @@ class Lexicon:
         if first.startswith("%"):
             self._groups[first[1:]] = frozenset(rest.removeprefix("= ").split())
         elif line.startswith("["):
-            self.rules.append(_rule(line))
+            self._rules.append(_rule(line))
         elif rest.startswith("= "):
             self._classes[first] = self._element(rest[2:].replace(" ", "|"))
         else:
-            yield from ((len(self.rules) - 1, made) for made in self._phrases(line))
+            yield from ((len(self._rules) - 1, made) for made in self._phrases(line))
 
     def _is_taken(self, first: str, rest: str) -> bool:
         """Take a line of words that are of no phrase; tell whether it is one."""
         if first == "version":
-            self.version = rest
+            self._version = rest
         elif first == "common":
-            self.common = rest.split()
+            self._common = rest.split()
         elif first in _LISTS:
             self._lists[first] |= frozenset(rest.split())
         elif first == "spelt":
@@ -95,7 +127,7 @@ class Lexicon:
 
     def _phrases(self, line: str) -> Iterator[list[Element]]:
         """Yield a phrase with and without all that may be missing."""
-        if not self.rules:
+        if not self._rules:
             raise LexiconError("a phrase before the first rule")
         choices = [self._choices(word) for word in line.split()]
         for chosen in product(*choices):

@@ -1,9 +1,10 @@
 """`POST /v1/moderations`, in the shape of OpenAI's: what the detector makes of texts.
 
-Beside the usual members a result has `x_severity`, 0 to 3, of what was found in the text as
-something that a person writes or that a service says, whichever is graver; `x_person` and
-`x_service` are the two, `x_categories` our own words.  Nobody is told of what is found here:
-whoever asks knows whose words they are, and what to do.
+A result has all of OpenAI's categories; of those that the detector does not look for,
+`category_applied_input_types` is empty.  Beside the usual members it has `x_severity`, 0 to 3, of
+what was found in the text as something that a person writes or that a service says, whichever is
+graver; `x_person` and `x_service` are the two, `x_categories` our own words.  Nobody is told of
+what is found here: whoever asks knows whose words they are, and what to do.
 
 To look takes a worker's time: all who ask share one slice in a turn of the loop, so much may wait
 at once, of all and of one, and who has gone is not worked for.
@@ -34,7 +35,20 @@ OF_ONE: Final = AT_ONCE // 2
 _LEAST: Final = 500  # characters that a text counts as
 _KIND: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
-_HARM: Final = frozenset(("suicide", "self_harm"))
+_HARM: Final = frozenset(("suicide", "self_harm", "eating_disorder"))
+"""what OpenAI's word self-harm takes in"""
+_SELF_HARM: Final = "self-harm"
+_INTENT: Final = "self-harm/intent"
+_INSTRUCTIONS: Final = "self-harm/instructions"
+_VIOLENCE: Final = "violence"
+_LOOKED_FOR: Final = (_SELF_HARM, _INTENT, _INSTRUCTIONS, _VIOLENCE)
+_UNKNOWN: Final = (
+    *("harassment", "harassment/threatening", "hate", "hate/threatening"),
+    *("illicit", "illicit/violent", "sexual", "sexual/minors", "violence/graphic"),
+)
+"""categories of OpenAI's that the detector does not look for"""
+CATEGORIES: Final = tuple(sorted((*_LOOKED_FOR, *_UNKNOWN)))
+_APPLIED: Final = {name: ["text"] if name in _LOOKED_FOR else [] for name in CATEGORIES}
 
 
 class Part(msgspec.Struct):
@@ -56,6 +70,7 @@ class Result(msgspec.Struct, frozen=True):
     flagged: bool
     categories: dict[str, bool]
     category_scores: dict[str, float]
+    category_applied_input_types: dict[str, list[str]]
     x_severity: int
     x_person: int
     x_service: int
@@ -164,25 +179,30 @@ def texts_in(body: bytes) -> list[str] | None:
 def result(person: Verdict, service: Verdict) -> Result:
     """Return what is said of a text: in OpenAI's words as far as they go, and in ours."""
     found = graver(person, service)
+    is_violent = "violence" in found.categories
     categories = {
-        "self-harm": not _HARM.isdisjoint(found.categories),
-        "self-harm/intent": person.level >= HIGH and not _HARM.isdisjoint(person.categories),
-        "self-harm/instructions": service.level >= HIGH
-        and not _HARM.isdisjoint(service.categories),
-        "violence": "violence" in found.categories,
+        _SELF_HARM: _is_harm(found),
+        _INTENT: person.level >= HIGH and _is_harm(person),
+        _INSTRUCTIONS: service.level >= HIGH and _is_harm(service),
+        _VIOLENCE: is_violent,
     }
     scores = {
-        "self-harm": found.score,
-        "self-harm/intent": person.score,
-        "self-harm/instructions": service.score,
-        "violence": found.score if categories["violence"] else 0.0,
+        _SELF_HARM: max(person.score, service.score),
+        _INTENT: person.score,
+        _INSTRUCTIONS: service.score,
+        _VIOLENCE: float(is_violent),  # phrases are all that is known of it: no head has a score
     }
     return Result(
         flagged=found.level >= HIGH,
-        categories=categories,
-        category_scores=scores,
+        categories={name: categories.get(name, False) for name in CATEGORIES},
+        category_scores={name: scores.get(name, 0.0) for name in CATEGORIES},
+        category_applied_input_types=_APPLIED,
         x_severity=found.level,
         x_person=person.level,
         x_service=service.level,
         x_categories=found.categories,
     )
+
+
+def _is_harm(found: Verdict) -> bool:
+    return not _HARM.isdisjoint(found.categories)

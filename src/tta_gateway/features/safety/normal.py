@@ -8,8 +8,7 @@ out are drawn together.  A full stop of a sentence is a word of its own, ".".
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from itertools import filterfalse
+from collections.abc import Mapping
 from typing import Final
 
 from tta_gateway.features.safety.lookalikes import EMOJI, INVISIBLE, LATIN
@@ -48,9 +47,21 @@ def _table() -> bytes:
     return bytes(ord(_folded(code) or " ") if code < 128 else code for code in range(256))
 
 
+def _kind(code: int) -> str:
+    """Return what a byte is: a letter, as all beyond ASCII may be, a mark for one, or neither."""
+    char = chr(code)
+    if code > 127 or char.isalpha():
+        return "a"
+    if char in "!+":
+        return "!"
+    return "0" if char in "0123456789@$|*" else " "
+
+
 _PLAIN: Final = _table()
 _DROPPED: Final = b"'`"
-_ORDINARY: Final = bytes(code for code in range(256) if chr(code) not in "0123456789@$|*!+")
+_KINDS: Final = "".join(map(_kind, range(256))).encode()
+_DIGIT: Final = ord("0")
+_EXCLAIMED: Final = ord("!")
 _SURROGATES: Final = "surrogatepass"
 _MARKS: Final = str.maketrans(
     dict.fromkeys("\u2018\u2019\u00b4\u02bc", "'")
@@ -65,6 +76,7 @@ _USUAL: Final = (
     ("\u2026", " "),
 )
 """marks of a typewriter of today: most texts have no others"""
+_USUAL_BYTES: Final = [(mark, mark.encode(), usual.encode()) for mark, usual in _USUAL]
 _UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 _PICTURE: Final = re.compile(f"[{EMOJI}]")
 _FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
@@ -73,9 +85,9 @@ _KNOWN: Final[dict[str, str]] = {}
 _MOST_KNOWN: Final = 4096
 _ODD: Final = re.compile(r"[0-9@$|*]")
 _ODD_TOO: Final = re.compile(r"[a-z][!+][a-z]")
-# It begins only where a token does, and gives nothing back: time grows with the length, no faster.
-_APART: Final = r"\s.,;:?\"()\[\]{}<>/#"
-_TOKEN: Final = re.compile(rf"(?<![^{_APART}])[^{_APART}0-9@$|*!+]*+[0-9@$|*!+][^{_APART}]*+")
+_MARK: Final = re.compile(r"[0-9@$|*!+]")
+_APART: Final = frozenset(' \t\n\v\f\r\x1c\x1d\x1e\x1f.,;:?"()[]{}<>/#')
+"""what stands between tokens; of what is not ASCII, blanks do too"""
 _DOTS: Final = 2
 _DOTTED: Final = re.compile(r"(?<![^\s.])[a-z]++(?:\.[a-z]++){2,}+")
 """words with full stops between them for blanks"""
@@ -90,6 +102,9 @@ _RUN: Final = re.compile(r"([a-z])\1+")
 _LEET: Final = str.maketrans("013457869@$!|+", "oleastbgqasilt")
 _LEET_I: Final = str.maketrans("013457869@$!|+", "oieastbgqasiit")
 _LEET_CHARS: Final = frozenset("0123456789@$!|+")
+_STARS: Final = frozenset("*!@")
+_JOINTS: Final = frozenset("-_~*")
+_JOINT: Final = re.compile(r"[-_~*]")
 
 
 class Words:
@@ -101,14 +116,16 @@ class Words:
         *,
         starred: frozenset[str] = frozenset(),
         spellings: Mapping[str, str] | None = None,
+        anchors: Mapping[str, int] | None = None,
     ) -> None:
         """Know these; the `starred` are known too where stars or other marks hide vowels.
 
-        `spellings` are words that are no others, and what is meant by each.
+        `spellings` are words that are no others, and what is meant by each; `anchors` are numbers
+        of known words, which `numbered` gives with them.
         """
         self.known = known
-        self._is_known = known.__contains__
-        self._squeezed = {_RUN.sub(r"\1", word): word for word in sorted(known, key=_shorter_last)}
+        words = sorted(sorted(known), key=len, reverse=True)
+        self._squeezed = dict(zip(_RUN.sub(r"\1", " ".join(words)).split(" "), words, strict=True))
         self._hidden = {hidden: word for word in starred for hidden in _hidden(word)}
         self._halves = {
             (word[:cut], word[cut:]): word
@@ -120,23 +137,44 @@ class Words:
         self._second_halves = frozenset(second for _, second in self._halves)
         self._spellings = {**_SPOKEN, **(spellings or {})}
         self._odd = frozenset([*self._second_halves, *self._spellings])
+        self._anchors = dict(anchors or {})
+        self._usual = {word: self._anchors.get(word, 0) for word in known - self._odd}
 
     def of(self, text: str) -> list[str]:
         """Return the words of a text."""
+        return self.numbered(text)[0]
+
+    def numbered(self, text: str) -> tuple[list[str], list[int | None]]:
+        """Return the words of a text, and the numbers of those that have one; others have none."""
         if "&" in text or "<" in text:
             text = bare(text)
-        if not text.isascii():
-            text = plain(text)
-        words = _plainly(text, self._read).replace(STOP, " . ").split()
-        # Disguises are looked for in what is no known word alone: scripts/safety_score.py, stage 1.
-        unknown = " ".join(filterfalse(self._is_known, words))
-        if _is_drawn_out(unknown):
-            words = [self._squeeze(word) for word in words]
-        if _is_spelt(words):
-            words = self._joined(words)
-        if _is_glued(unknown):
-            words = self._unglued(words)
-        return words if self._odd.isdisjoint(words) else self._righted(words)
+        words = self._plainly(text).replace(STOP, " . ").split()
+        usual = self._usual
+        numbers: list[int | None] = []
+        rest: list[str] = []
+        # A loop, and one look-up a word, which is what this takes: bench/scanning.py.
+        for word in words:
+            number = usual.get(word)
+            numbers.append(number)
+            if number is None:
+                rest.append(word)
+        # Disguises are looked for in unusual words alone.
+        made = self._undisguised(words, rest)
+        if made is not words:
+            numbers = [self._anchors.get(word) for word in made]
+        return made, numbers
+
+    def _undisguised(self, words: list[str], rest: list[str]) -> list[str]:
+        """Return words, those themselves if none is disguised; the unusual of them are the rest."""
+        made = words
+        unusual = " ".join(rest)
+        if _is_drawn_out(unusual):
+            made = rest = [self._squeeze(word) for word in made]
+        if _is_spelt(made):
+            made = rest = self._joined(made)
+        if _is_glued(unusual):
+            made = rest = self._unglued(made)
+        return made if self._odd.isdisjoint(rest) else self._righted(made)
 
     def _righted(self, words: list[str]) -> list[str]:
         """Return words with those put right that were cut in two or typed in a hurry."""
@@ -155,37 +193,70 @@ class Words:
             for word in self.of(found[0])
         ]
 
-    def _read(self, token: re.Match[str]) -> str:
-        """Return a token with its digits and marks read as letters, if a known word comes of it."""
-        return self._unmasked(token[0])
+    def _plainly(self, text: str) -> str:
+        """Return a text in small letters, with its marks read, and full stops alone among them."""
+        # As bytes, in which a table costs a fifth: scripts/safety_score.py, stage 1.
+        raw = text.encode("utf-8", _SURROGATES)
+        if len(raw) > len(text):
+            raw = _in_latin(text, raw)
+        kinds = raw.translate(_KINDS)
+        if _may_be_odd(kinds):
+            lower = raw.decode("utf-8", _SURROGATES).lower()
+            if _is_odd(lower):
+                raw = self._read(lower).encode("utf-8", _SURROGATES)
+        raw = raw.replace(b"...", b" ").translate(_PLAIN, _DROPPED)
+        lower = raw.decode("utf-8", _SURROGATES)
+        return _DOTTED.sub(_undotted, lower) if _may_be_dotted(lower) else lower
+
+    def _read(self, text: str) -> str:
+        """Return a text whose tokens of marks and digits are read, if known words come of it."""
+        made: list[str] = []
+        done = 0
+        for mark in _MARK.finditer(text):
+            at = mark.start()
+            if at < done:
+                continue
+            begin, end = at, at + 1
+            while begin > done and not _is_apart(text[begin - 1]):
+                begin -= 1
+            while end < len(text) and not _is_apart(text[end]):
+                end += 1
+            token = text[begin:end]
+            made.append(text[done:begin])
+            made.append(token if token.isdecimal() else self._unmasked(token))
+            done = end
+        made.append(text[done:])
+        return "".join(made)
 
     def _unmasked(self, token: str) -> str:
+        """Return a token as it is read: with letters for its marks, if a known word comes of it."""
         bare = token.strip("!|+'`-_~=&^%\\")
-        if "*" in bare and not bare.startswith("*") and bare.rstrip("*") in self.known:
-            return token.replace("*", " ")
-        plain_marks = bare.replace("!", "*").replace("@", "*").replace("#", "*")
-        hidden = self._hidden.get(plain_marks)
-        if hidden is not None:
-            return hidden
-        if not _is_masked(bare):
-            return token.replace("*", " ")
+        if not _STARS.isdisjoint(bare):
+            if "*" in bare and not bare.startswith("*") and bare.rstrip("*") in self.known:
+                return token.replace("*", " ")
+            hidden = self._hidden.get(bare.replace("!", "*").replace("@", "*"))
+            if hidden is not None:
+                return hidden
+        return self._unleeted(token, bare) if _is_masked(bare) else token.replace("*", " ")
+
+    def _unleeted(self, token: str, bare: str) -> str:
+        """Return a token, bare of marks around it, with letters for digits and marks."""
         for table in (_LEET, _LEET_I):
             # Without apostrophes, as words stand here: d0n't.
             read = bare.translate(table).replace("'", "")
-            if read in self.known or self._squeezed.get(_RUN.sub(r"\1", read)) is not None:
+            if read in self.known or _single(read) in self._squeezed:
                 return read
-        parts = re.split(r"[-_~*]", bare)
-        if len(parts) > 1:
-            return " ".join(self._unmasked(part) for part in parts)
+        if not _JOINTS.isdisjoint(bare):
+            return " ".join([self._unmasked(part) for part in _JOINT.split(bare)])
         if bare[0].isalpha() and bare[-1].isalpha():
             return bare.translate(_LEET_I)
-        return token.replace("*", " ")
+        return token
 
     def _squeeze(self, word: str) -> str:
         """Return a word without letters that are drawn out."""
         if word in self.known or not _is_drawn_out(word):
             return word
-        short = _RUN.sub(r"\1", word)
+        short = _single(word)
         return self._squeezed.get(short, short)
 
     def _joined(self, words: list[str]) -> list[str]:
@@ -256,22 +327,15 @@ class Words:
         return made
 
 
-def _plainly(text: str, read: Callable[[re.Match[str]], str]) -> str:
-    """Return a text in small letters, with its marks read, and full stops alone among them."""
-    if not text.isascii():
-        text = text.lower()  # of others the table makes small ones
-    # As bytes, in which a table costs a fifth: scripts/safety_score.py, stage 1.
-    raw = text.encode("utf-8", _SURROGATES)
-    if raw.translate(None, _ORDINARY):
-        lower = text.lower()
-        if _is_odd(lower):
-            raw = _TOKEN.sub(read, lower).encode("utf-8", _SURROGATES)
-    raw = raw.replace(b"...", b" ").translate(_PLAIN, _DROPPED)
-    lower = raw.decode("utf-8", _SURROGATES)
-    stops = lower.count(STOP)
-    if stops > _DOTS and stops - lower.count(". ") > _DOTS:
-        lower = _DOTTED.sub(_undotted, lower)
-    return lower
+def _in_latin(text: str, raw: bytes) -> bytes:
+    """Return a text that is not ASCII, and the same as bytes, as plain bytes."""
+    for mark, coded, usual in _USUAL_BYTES:
+        if mark in text:
+            raw = raw.replace(coded, usual)
+    if raw.isascii():
+        return raw
+    # Of others than ASCII the table makes no small letters.
+    return plain(text).lower().encode("utf-8", _SURROGATES)
 
 
 def plain(text: str) -> str:
@@ -332,8 +396,27 @@ def _undotted(words: re.Match[str]) -> str:
     return words[0].replace(STOP, " ")
 
 
-def _shorter_last(word: str) -> tuple[int, str]:
-    return -len(word), word
+def _may_be_odd(kinds: bytes) -> bool:
+    """Tell by the kinds of bytes whether a text may be odd."""
+    if _DIGIT in kinds and (kinds.find(b"a0") >= 0 or kinds.find(b"0a") >= 0):
+        return True
+    return _EXCLAIMED in kinds and kinds.find(b"a!a") >= 0
+
+
+def _may_be_dotted(text: str) -> bool:
+    """Tell whether several full stops have no blank behind them."""
+    count = 0
+    at = text.find(STOP)
+    while at >= 0:
+        if text[at + 1 : at + 2] != " ":
+            count += 1
+        at = text.find(STOP, at + 1)
+    return count > _DOTS
+
+
+def _is_apart(char: str) -> bool:
+    """Tell whether no token goes on over this."""
+    return char in _APART or (char > "\x7f" and char.isspace())
 
 
 def _is_odd(text: str) -> bool:
@@ -346,6 +429,26 @@ def _is_odd(text: str) -> bool:
 
 
 def _is_drawn_out(text: str) -> bool:
+    return _has_run(text.encode("utf-8", _SURROGATES)) and _is_run_of_letters(text)
+
+
+def _has_run(raw: bytes) -> bool:
+    """Tell whether a byte stands three times in a row."""
+    at = 2
+    size = len(raw)
+    while at < size:
+        # What is another than the one before is the last of no run, nor the next one of it.
+        if raw[at] == raw[at - 1]:
+            if raw[at] == raw[at - 2]:
+                return True
+            at += 1
+        else:
+            at += 2
+    return False
+
+
+def _is_run_of_letters(text: str) -> bool:
+    """Tell whether it is a letter that people do it with."""
     for run in _DRAWN_OUT:  # noqa: SIM110 - faster than a generator: scripts/safety_score.py
         if run in text:
             return True
@@ -379,11 +482,22 @@ def _is_unread(costs: list[float], begins: list[int], end: int) -> bool:
 
 def _is_masked(token: str) -> bool:
     """Tell whether there are letters in a token, and marks or digits that may stand for others."""
-    letters = marks = False
-    for char in token:
-        letters = letters or char.isalpha()
-        marks = marks or char in _LEET_CHARS
-    return marks and letters
+    if _LEET_CHARS.isdisjoint(token):
+        return False
+    for char in token:  # noqa: SIM110 - faster than a generator: scripts/safety_score.py
+        if char.isalpha():
+            return True
+    return False
+
+
+def _single(word: str) -> str:
+    """Return a word without letters that are said twice in a row."""
+    last = ""
+    for char in word:
+        if char == last:
+            return _RUN.sub(r"\1", word)
+        last = char
+    return word
 
 
 def _hidden(word: str) -> set[str]:

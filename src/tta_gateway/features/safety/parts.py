@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from tta_gateway.features.safety.decoding import Decoding, Undecodable
+from tta_gateway.features.safety.decoding import Decoding, Truncated, Undecodable
 from tta_gateway.features.safety.leaves import quoted, texts
 from tta_gateway.features.safety.running import boundary
 
@@ -219,8 +219,10 @@ class Packed:
             raise Undecodable(self._decoding.broken)
 
     def rest(self) -> Iterator[Part]:
-        """Yield what is left."""
-        return self._parts.rest()
+        """Yield what is left; Truncated behind it if the end of the coding has not come."""
+        yield from self._parts.rest()
+        if not self._decoding.is_whole:
+            raise Truncated("truncated")
 
 
 def _words(data: bytes) -> Part:

@@ -12,7 +12,7 @@ class Rule:
     """What its phrases mean: a category, a level, and how the sentence around may change that."""
 
     __slots__ = (
-        *("anyone", "category", "idiom", "level", "name", "own", "plain", "service"),
+        *("anyone", "category", "flags", "idiom", "level", "name", "own", "plain", "service"),
         *("stands", "weak"),
     )
 
@@ -23,6 +23,7 @@ class Rule:
         self.level = level
         self.idiom = level == 0
         self.service = name.startswith("service.")
+        self.flags = sorted(flags)
         self.stands = "stands" in flags
         self.anyone = "anyone" in flags
         self.plain = "plain" in flags

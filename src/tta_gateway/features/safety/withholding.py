@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tta_gateway.features.safety.looking import Judge
+from tta_gateway.features.safety.decoding import Truncated
+from tta_gateway.features.safety.looking import AT_ONCE, Judge
 from tta_gateway.features.safety.parts import HELD, Part, Parts
 from tta_gateway.features.safety.running import Running
 from tta_gateway.kernel.exchange import Exchange, Sink
@@ -19,7 +20,7 @@ from tta_gateway.kernel.verdict import HIGH, Verdict
 BEHIND: Final = 64 * 1024
 """Bytes that wait to be looked at, from which on the service is not read."""
 TURN: Final = 2000
-"""Characters that are looked at in one turn of the loop."""
+"""Characters that are looked at in one turn of the loop; fewer where they take long."""
 _EACH: Final = 32  # characters that a part, or a text, counts as beside what is in it
 _MEMBERS: Final = 64  # texts that go on at a time
 _PARTS: Final = 64  # that are held back for the end of a word
@@ -29,7 +30,7 @@ class Ending:
     """How an answer ends in the place of what is harmful.
 
     `safe` gives what is sent behind these last bytes; `found` hears of what was found, `fault` of
-    what of ours kept a part from being looked at.
+    what of ours kept a part from being looked at.  One that has not come whole is broken off.
     """
 
     def __init__(
@@ -45,6 +46,22 @@ class Ending:
         self.fault = fault
 
 
+class Turns:
+    """Turns of the loop: `later` calls something in one of its own.
+
+    `clock` tells the seconds of the processor that this thread has had.
+    """
+
+    __slots__ = ("clock", "later")
+
+    def __init__(
+        self, later: Callable[[Callable[[], None]], object], clock: Callable[[], float]
+    ) -> None:
+        """Take turns like this."""
+        self.later = later
+        self.clock = clock
+
+
 class Withholding:
     """The sink that a streamed answer passes."""
 
@@ -55,15 +72,15 @@ class Withholding:
         *,
         parts: Parts,
         judge: Judge,
-        later: Callable[[Callable[[], None]], object],
+        turns: Turns,
         ending: Ending,
     ) -> None:
-        """Pass on to this sink; `later` calls something in a turn of its own."""
+        """Pass on to this sink."""
         self._exchange = exchange
         self._sink = sink
         self._parts = parts
         self._judge = judge
-        self._later = later
+        self._turns = turns
         self._ending = ending
         self._queue: deque[bytes] = deque()
         self._size = 0  # of the queue
@@ -78,6 +95,7 @@ class Withholding:
         self._waits = False  # for a turn
         self._has_turn = False
         self._looked = 0  # characters in this turn
+        self._until = 0.0  # by when it has been long enough
         self._last = b""  # bytes that were shown
         self._over = False
 
@@ -107,13 +125,15 @@ class Withholding:
     def _go_on(self) -> None:
         """Do what can be done in this turn; however many parts come in it, no more than a slice."""
         if not self._waits:
+            if not self._has_turn:
+                self._until = self._turns.clock() + AT_ONCE
             try:
                 self._step()
             except Exception as error:  # noqa: BLE001 - what nobody has looked at is not shown
                 self._fault(error)
             if self._looked and not self._has_turn:
                 self._has_turn = True
-                self._later(self._turn)
+                self._turns.later(self._turn)
         self._mind_the_pace()
 
     def _step(self) -> None:
@@ -229,13 +249,17 @@ class Withholding:
         self._new = 0
         for text in self._texts.values():
             for piece in text.pieces():
-                if self._looked and self._looked + len(piece) > TURN:
+                if self._looked and self._is_enough(len(piece)):
                     yield
                 self._looked += _EACH + len(piece)
                 found = self._judge(piece)
                 if found.level >= HIGH:
                     self._end(found, piece)
                     return
+
+    def _is_enough(self, size: int) -> bool:
+        """Tell whether so much more is too much for this turn: made-up text may take long."""
+        return self._looked + size > TURN or self._turns.clock() >= self._until
 
     def _end(self, found: Verdict, piece: str) -> None:
         """Show nothing more, but what is safe."""
@@ -244,9 +268,10 @@ class Withholding:
         self._close()
 
     def _fault(self, error: BaseException) -> None:
-        """Show nothing more either, after a fault of ours."""
+        """Show nothing more either, after a fault of ours; or of a service's that breaks off."""
         self._ending.fault(error)
-        if self._over:
+        if self._over or isinstance(error, Truncated):
+            self._over = True
             self._sink.abort()
             return
         self._over = True

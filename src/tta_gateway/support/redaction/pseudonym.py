@@ -6,6 +6,7 @@ person (`tta-gateway errors pseudonym`), and look for that.
 """
 
 import hmac
+import math
 import secrets
 from collections.abc import Callable
 from typing import Final
@@ -13,6 +14,7 @@ from typing import Final
 _DAY: Final = 24 * 3600
 _LETTERS: Final = 16  # of 4 bits each
 _MOST: Final = 1000  # people that are remembered
+_PAUSE: Final = 10.0  # seconds, after which a key that could not be had is asked for again
 
 
 class Pseudonyms:
@@ -23,13 +25,15 @@ class Pseudonyms:
         wall: Callable[[], float] = lambda: 0.0,
         key: Callable[[], bytes] | None = None,
     ) -> None:
-        """Make them with a key that is asked for once, when the first is needed.
+        """Make them with a key that is asked for when the first is needed.
 
-        Without one, or while it cannot be had (OSError), a key of this process alone makes them.
+        Without one, or while it cannot be had (OSError), a key of this process alone makes them; it
+        is asked for again after a while.
         """
         self._wall = wall
         self._find = key
-        self._key = b""
+        self._key = secrets.token_bytes(32)
+        self._asks_at = 0.0 if key is not None else math.inf
         self._day = -1
         self._known: dict[str, str] = {}
 
@@ -37,27 +41,28 @@ class Pseudonyms:
         """Return what stands for a person today; nothing for nobody."""
         if not person:
             return ""
-        day = int(self._wall()) // _DAY
+        now = self._wall()
+        if now >= self._asks_at:
+            self._ask(now)
+        day = int(now) // _DAY
         if day != self._day or len(self._known) >= _MOST:
             self._day = day
             self._known.clear()
         known = self._known.get(person)
         if known is None:
-            known = self._known[person] = pseudonym(person, day, self._the_key())
+            known = self._known[person] = pseudonym(person, day, self._key)
         return known
 
-    def _the_key(self) -> bytes:
-        if not self._key:
-            self._key = self._found()
-        return self._key
-
-    def _found(self) -> bytes:
-        if self._find is not None:
-            try:
-                return self._find()
-            except OSError:
-                pass
-        return secrets.token_bytes(32)
+    def _ask(self, now: float) -> None:
+        """Ask for the key; who has been called by another is called anew."""
+        assert self._find is not None, "nobody is asked where there is nobody"
+        try:
+            self._key = self._find()
+        except OSError:
+            self._asks_at = now + _PAUSE
+            return
+        self._asks_at = math.inf
+        self._known.clear()
 
 
 def pseudonym(person: str, day: int, key: bytes) -> str:

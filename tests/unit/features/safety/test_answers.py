@@ -200,6 +200,16 @@ def test_a_stream_that_is_compressed_is_looked_at_and_passed_on_decoded() -> Non
     assert (client.how, len(house.found), house.unseen) == ("ended", 1, [])
 
 
+def test_a_stream_that_is_compressed_and_breaks_off_is_broken_off_and_counted() -> None:
+    house, client = House(), Client()
+    sink = compressed_stream(house, client)
+    packing = zlib.compressobj(wbits=31)
+    sink.send_data(packing.compress(b"data: fair. \n\n") + packing.flush(zlib.Z_SYNC_FLUSH))
+    sink.send_end()
+    assert (client.shown, client.how) == (b"data: fair. \n\n", "cut")
+    assert (house.found, house.unseen) == ([], ["truncated"])
+
+
 def test_a_stream_that_nobody_can_decode_ends_there_and_is_counted() -> None:
     house, client = House(), Client()
     sink = compressed_stream(house, client)

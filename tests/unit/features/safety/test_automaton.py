@@ -3,7 +3,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.safety.automaton import ANY, STEPS, Automaton, Element
+from tta_gateway.features.safety.automaton import ANY, STEPS, Automaton, Element, grown
 
 
 def words(*each: str) -> list[Element]:
@@ -18,7 +18,7 @@ PHRASES = [
     (3, words("die")),
     (0, words("want", "to", "go", "now")),
 ]
-AUTOMATON = Automaton(PHRASES, COMMON)
+AUTOMATON = Automaton(grown(PHRASES, COMMON))
 
 
 def found(text: str) -> list[tuple[int, int, int]]:
@@ -27,6 +27,15 @@ def found(text: str) -> list[tuple[int, int, int]]:
 
 def test_phrases_are_found_where_they_stand() -> None:
     assert found("so i want to die now") == [(0, 2, 5), (1, 2, 5), (3, 4, 5)]
+
+
+def test_words_that_were_looked_up_before_are_not_looked_up_again() -> None:
+    words = ["so", "i", "want", "to", "die", "now"]
+    numbers = [AUTOMATON.anchors.get(word) for word in words]
+    assert [hit.rule for hit in AUTOMATON.hits(words, numbers)] == [
+        hit.rule for hit in AUTOMATON.hits(words)
+    ]
+    assert AUTOMATON.hits(words, [None, 0, 0, 0, 0, 0]) == []
 
 
 def test_a_gap_is_any_word_but_no_stop() -> None:
@@ -49,12 +58,12 @@ def test_phrases_that_overlap_are_all_found() -> None:
 
 
 def test_the_same_phrase_twice_is_one() -> None:
-    twice = Automaton([(0, words("die")), (0, words("die"))], COMMON)
+    twice = Automaton(grown([(0, words("die")), (0, words("die"))], COMMON))
     assert len(twice.hits(["die"])) == 1
 
 
 def test_the_way_along_the_tries_is_bounded() -> None:
-    many = Automaton([(at, words(*["_"] * at, "x")) for at in range(1, 400)], [])
+    many = Automaton(grown([(at, words(*["_"] * at, "x")) for at in range(1, 400)], []))
     assert len(many.hits(["x"] * 1000)) < STEPS + 1000
 
 
@@ -62,7 +71,7 @@ def test_so_is_the_way_from_a_single_word() -> None:
     alike = [frozenset({"a", f"b{number}"}) for number in range(18)]
     phrases = [[frozenset({"x"}), *rest] for rest in product(alike, repeat=3)]
     assert len(phrases) > STEPS
-    many = Automaton(enumerate(phrases), ["a", *(f"b{number}" for number in range(18))])
+    many = Automaton(grown(enumerate(phrases), ["a", *(f"b{number}" for number in range(18))]))
     assert 0 < len(many.hits(["x", "a", "a", "a"])) <= STEPS
 
 

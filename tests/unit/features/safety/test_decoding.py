@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import subprocess
 import sys
 import zlib
 from collections.abc import Callable
@@ -143,3 +144,13 @@ def test_which_codings_there_are_and_which_are_known(
     coding: bytes, names: list[bytes], *, known: bool
 ) -> None:
     assert (named(coding), is_known(named(coding))) == (names, known)
+
+
+def test_the_decoder_of_zstd_is_loaded_before_it_is_needed() -> None:
+    seen = (
+        "import sys; from tta_gateway.features.safety import decoding as it;"
+        "of = lambda: [name for name in sys.modules if name.endswith('zstd')];"
+        "before = of(); it.prepare(); print(before == [] and of() != [])"
+    )
+    told = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n"

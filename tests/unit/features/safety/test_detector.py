@@ -1,4 +1,6 @@
 import json
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 from tests.helpers.lexicons import lexicon, model
 from tta_gateway.features.safety.detector import (
     BY_MODEL,
+    KEPT,
     LEXICON,
+    WEIGHTS,
     EmbeddedDetector,
     load,
     merged,
@@ -205,3 +209,15 @@ def test_the_shipped_detector_does_not_get_worse() -> None:
     assert len(positives) > 40
     assert sum(is_found(row["text"]) for row in positives) / len(positives) >= 0.9
     assert sum(is_found(row["text"]) for row in negatives) / len(negatives) <= 0.02
+
+
+def test_its_model_card_is_in_the_package_and_in_the_documentation() -> None:
+    card = LEXICON.with_name("model-card.md")
+    assert "**Not clinically validated.**" in card.read_text(encoding="utf-8")
+    root = Path(__file__).parents[4]
+    told = (root / "docs/safety/model-card.md").read_text(encoding="utf-8")
+    assert told == card.read_text(encoding="utf-8")
+    packed = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    shipped = packed["package-data"]["tta_gateway.features.safety"]
+    for file in (card, KEPT, LEXICON, WEIGHTS):
+        assert any(fnmatch(file.name, pattern) for pattern in shipped)

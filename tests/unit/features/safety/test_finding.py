@@ -1,5 +1,5 @@
 from tests.helpers.lexicons import lexicon
-from tta_gateway.features.safety.finding import MOST_READ, Finding, findings, urgent_first
+from tta_gateway.features.safety.finding import MOST_READ, Finding, findings, read, urgent_first
 
 LEXICON = lexicon()
 
@@ -14,6 +14,13 @@ def test_phrases_are_found_with_their_levels() -> None:
         ("suicide.active", 2),
         ("suicide.intent", 3),
     ]
+
+
+def test_a_text_is_read_at_once() -> None:
+    words, made = read(LEXICON, "I want to die")
+    assert words == ["i", "want", "to", "die"]
+    assert [(one.rule.name, one.level) for one in made] == found("I want to die")
+    assert read(LEXICON, "best way", of_service=True)[1] != []
 
 
 def test_nothing_is_found_in_a_text_without_phrases() -> None:

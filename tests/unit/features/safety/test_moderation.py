@@ -6,11 +6,19 @@ import pytest
 
 from tests.helpers.builders import an_exchange
 from tests.helpers.scanned import CRY, HARM, Phrases
-from tta_gateway.features.safety.moderation import AT_ONCE, MOST, OF_ONE, Moderation, texts_in
+from tta_gateway.features.safety.moderation import (
+    AT_ONCE,
+    MOST,
+    OF_ONE,
+    Moderation,
+    result,
+    texts_in,
+)
 from tta_gateway.features.safety.problems import MODERATION_BUSY, NOT_MODERATED
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.stream import StreamHearer
+from tta_gateway.kernel.verdict import Verdict
 
 
 class Asking:
@@ -56,15 +64,59 @@ def test_each_text_has_its_result() -> None:
         2,
         ["suicide"],
     )
-    assert person["categories"] == {
-        "self-harm": True,
-        "self-harm/intent": True,
-        "self-harm/instructions": False,
-        "violence": False,
-    }
+    assert true_of(person) == {"self-harm", "self-harm/intent"}
     assert (fair["flagged"], fair["x_severity"]) == (False, 0)
     assert service["categories"]["self-harm/instructions"]
     assert (service["x_person"], service["x_service"]) == (0, 2)
+
+
+def true_of(found: dict[str, Any]) -> set[str]:
+    return {name for name, is_found in found["categories"].items() if is_found}
+
+
+OPENAI = {
+    *("harassment", "harassment/threatening", "hate", "hate/threatening"),
+    *("illicit", "illicit/violent", "self-harm", "self-harm/instructions", "self-harm/intent"),
+    *("sexual", "sexual/minors", "violence", "violence/graphic"),
+}
+LOOKED_FOR = {"self-harm", "self-harm/instructions", "self-harm/intent", "violence"}
+
+
+def test_a_result_has_all_of_openai_s_categories_and_says_which_are_looked_for() -> None:
+    _, found = results({"input": [CRY, "fair weather"]})
+    kinds = found["category_applied_input_types"]
+    for members in (found["categories"], found["category_scores"], kinds):
+        assert set(members) == OPENAI
+    assert {name for name, types in kinds.items() if types == ["text"]} == LOOKED_FOR
+    assert all(types == [] for name, types in kinds.items() if name not in LOOKED_FOR)
+    assert true_of(found) == set()
+
+
+def judged(person: Verdict, service: Verdict) -> dict[str, Any]:
+    found = msgspec.to_builtins(result(person, service))
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_score_is_that_of_the_head_that_knows() -> None:
+    person = Verdict(2, ("violence", "suicide"), score=0.4)
+    found = judged(person, Verdict(3, ("self_harm",), score=0.7))
+    assert true_of(found) == LOOKED_FOR
+    scores = {name: score for name, score in found["category_scores"].items() if score}
+    assert scores == {
+        "self-harm": 0.7,
+        "self-harm/intent": 0.4,
+        "self-harm/instructions": 0.7,
+        "violence": 1.0,
+    }
+
+
+def test_an_eating_disorder_is_self_harm_and_psychosis_is_in_our_own_words_alone() -> None:
+    found = judged(Verdict(2, ("eating_disorder",), score=0.9), Verdict())
+    assert true_of(found) == {"self-harm", "self-harm/intent"}
+    found = judged(Verdict(2, ("psychosis",), score=0.1), Verdict())
+    assert (found["flagged"], true_of(found)) == (True, set())
+    assert tuple(found["x_categories"]) == ("psychosis",)
 
 
 def test_parts_are_one_input() -> None:

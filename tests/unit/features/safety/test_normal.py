@@ -31,6 +31,7 @@ def read(text: str) -> str:
         ("it\u2019s \u201cfine\u201d", "its fine"),
         ("it\u02bcs \u00abfine\u00bb\u3002 yes", "its fine . yes"),
         ("fine\U0001f600yes", "fine \U0001f600 yes"),
+        ("ccc wwww 12-34 x5 $50", "ccc wwww 12 34 x5 50"),
     ],
 )
 def test_a_plain_text_is_its_words_in_lower_case(text: str, words: str) -> None:
@@ -209,3 +210,14 @@ def test_time_grows_with_the_length_and_no_faster(unit: str) -> None:
 
 def test_letters_that_stand_alone_are_parted_into_words_and_the_rest() -> None:
     assert read("i q x w a n t z t o d i e q") == "i qx want z to die q"
+
+
+def test_words_are_given_with_the_numbers_that_they_have() -> None:
+    words = Words(frozenset({"i", "want", "hurt"}), spellings={"hrt": "hurt"}, anchors={"hurt": 7})
+    assert words.numbered("I want hurt so") == (["i", "want", "hurt", "so"], [0, 0, 7, None])
+    assert words.numbered("hrt so") == (["hurt", "so"], [7, None])
+
+
+def test_what_is_plain_stays_as_it_is() -> None:
+    assert plain("It's fine") == "It's fine"
+    assert plain("it\u2019s fine") == "it's fine"

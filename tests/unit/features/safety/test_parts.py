@@ -1,4 +1,7 @@
+import gzip
 import json
+import sys
+import zlib
 from time import process_time
 
 import brotli
@@ -7,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.safety.decoding import Decoding, Undecodable
+from tta_gateway.features.safety.decoding import Decoding, Truncated, Undecodable
 from tta_gateway.features.safety.parts import (
     HELD,
     LONGEST,
@@ -19,6 +22,23 @@ from tta_gateway.features.safety.parts import (
     Words,
     texts_of,
 )
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+def coded(data: bytes, coding: bytes) -> bytes:
+    """Return data in these codings, applied one after the other."""
+    for name in coding.split(b", "):
+        if name == b"br":
+            data = brotli.compress(data)
+        elif name == b"zstd":
+            data = zstd.compress(data)
+        else:
+            data = gzip.compress(data) if name == b"gzip" else zlib.compress(data)
+    return data
 
 
 def through(parts: Parts, data: bytes, step: int) -> list[tuple[bytes, list[tuple[str, str]]]]:
@@ -203,6 +223,26 @@ def test_what_is_compressed_is_parts_of_what_it_decodes_to() -> None:
     found = through(Packed(Decoding(b"br"), Events()), data, 5)
     assert [said for _, said in found] == [[("", "one")], [("", "two")], [("", "th")]]
     assert found[0][0] == b"data: one\n\n"
+
+
+@pytest.mark.parametrize("coding", [b"br", b"gzip", b"deflate", b"zstd", b"gzip, br"])
+@pytest.mark.parametrize("missing", [1, 9])
+def test_what_is_compressed_and_breaks_off_is_not_whole(coding: bytes, missing: int) -> None:
+    data = coded(b"data: one\n\ndata: two\n\n" * 20, coding)
+    parts = Packed(Decoding(coding), Events())
+    list(parts.feed(data[:-missing]))
+    with pytest.raises(Truncated, match="truncated"):
+        list(parts.rest())
+    assert isinstance(Truncated(), Undecodable)
+
+
+@pytest.mark.parametrize("coding", [b"br", b"gzip", b"deflate", b"zstd", b"gzip, br"])
+def test_nothing_at_all_is_whole_and_so_are_several_members(coding: bytes) -> None:
+    assert through(Packed(Decoding(coding), Events()), b"", 5) == []
+    if coding in {b"gzip", b"zstd"}:
+        data = coded(b"data: one\n\n", coding) * 2
+        found = through(Packed(Decoding(coding), Events()), data, 5)
+        assert [said for _, said in found] == [[("", "one")]] * 2
 
 
 def test_behind_what_cannot_be_decoded_there_is_no_part() -> None:

@@ -1,12 +1,19 @@
 """A stream of texts through the sink that withholds; the whole way stands in test_policy.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.helpers.builders import an_exchange
-from tta_gateway.features.safety.parts import Events, Words
-from tta_gateway.features.safety.withholding import BEHIND, TURN, Ending, Withholding
+from tta_gateway.features.safety.decoding import Truncated
+from tta_gateway.features.safety.parts import Events, Part, Words
+from tta_gateway.features.safety.withholding import (
+    BEHIND,
+    TURN,
+    Ending,
+    Turns,
+    Withholding,
+)
 from tta_gateway.kernel.message import NO_FIELDS, Fields
 from tta_gateway.kernel.verdict import Verdict
 
@@ -55,6 +62,8 @@ class House:
         self.found: list[str] = []
         self.faults: list[BaseException] = []
         self.is_broken = self.is_deaf = False
+        self.now = 0.0
+        self.takes = 0.0  # seconds, to look at a text
         self.judged: list[str] = []
         self.exchange = an_exchange(origin=self)
         self.exchange.attempt = self.attempt
@@ -63,7 +72,7 @@ class House:
             self.client,
             parts=Events() if events else Words(),
             judge=self._judge,
-            later=self.turns.append,
+            turns=Turns(self.turns.append, lambda: self.now),
             ending=Ending(
                 lambda last: b" [safe]" if not events or last.endswith(b"\n") else b"\n [safe]",
                 found=self._hear,
@@ -80,6 +89,7 @@ class House:
 
     def _judge(self, text: str) -> Verdict:
         self.judged.append(text)
+        self.now += self.takes
         if self.is_broken:
             raise ZeroDivisionError
         return Verdict(2) if HARM in text else Verdict()
@@ -223,6 +233,51 @@ def test_a_fault_in_telling_what_was_found_cuts_the_answer() -> None:
     house.is_deaf = True
     house.say(HARM + ". ")
     assert (house.client.shown, house.client.how, len(house.faults)) == (b"", "cut", 1)
+
+
+@pytest.mark.parametrize(("takes", "most"), [(0.0, 4), (0.0004, 3), (0.0009, 2), (0.002, 1)])
+def test_a_turn_is_over_when_looking_has_taken_long(takes: float, most: int) -> None:
+    house = House()
+    house.takes = takes
+    text = "fair weather " * 2000
+    house.say(text)
+    each = [len(house.judged)]
+    while house.turns:
+        before = len(house.judged)
+        house.turn()
+        each.append(len(house.judged) - before)
+    assert max(each) == most
+    assert house.client.shown == text.encode()
+
+
+def test_a_turn_in_which_nothing_was_looked_at_takes_nothing_of_the_next() -> None:
+    house = House()
+    house.takes = 0.0004
+    house.say("fair")
+    assert not house.judged
+    house.now += 1.0
+    house.say(f" {'fair weather ' * 60} ")
+    assert len(house.judged) == 3
+
+
+class Cut:
+    def feed(self, data: bytes) -> Iterator[Part]:
+        yield Part(data, [("", data.decode())])
+
+    def rest(self) -> Iterator[Part]:
+        yield Part(b"", [])
+        raise Truncated("truncated")
+
+
+def test_what_has_not_come_whole_is_broken_off() -> None:
+    house = House()
+    house.sink._parts = Cut()
+    house.say("so it goes. ")
+    house.sink.send_end()
+    assert (house.client.shown, house.client.how) == (b"so it goes. ", "cut")
+    assert [str(fault) for fault in house.faults] == ["truncated"]
+    house.say("more ")
+    assert house.client.shown == b"so it goes. "
 
 
 def test_many_small_events_of_one_read_are_taken_apart_over_turns() -> None:

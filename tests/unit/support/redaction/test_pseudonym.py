@@ -35,6 +35,28 @@ def test_without_a_key_they_are_this_process_own() -> None:
     assert Pseudonyms(key=away).of("ada") != Pseudonyms().of("ada")
 
 
+def test_a_key_that_could_not_be_had_is_asked_for_again_and_then_no_more() -> None:
+    clock = FakeClock()
+    asked: list[float] = []
+
+    def key() -> bytes:
+        asked.append(clock.wall())
+        if len(asked) < 3:
+            raise OSError
+        return KEY
+
+    people = Pseudonyms(clock.wall, key)
+    own = people.of("ada")
+    assert (people.of("ada"), len(asked)) == (own, 1)
+    clock.advance(10.0)
+    assert (people.of("ada"), len(asked)) == (own, 2)
+    clock.advance(10.0)
+    assert people.of("ada") == pseudonym("ada", int(clock.wall() // DAY), KEY) != own
+    clock.advance(3600.0)
+    people.of("bob")
+    assert len(asked) == 3
+
+
 def test_not_everybody_is_remembered() -> None:
     people = Pseudonyms(key=lambda: KEY)
     made = [people.of(str(number)) for number in range(1500)]
