@@ -1,6 +1,7 @@
 """Escalation of a running node: whoever is in need is told of to people, until one answers."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -122,7 +123,7 @@ def test_a_report_reaches_every_channel_at_once_signed_and_without_what_was_writ
     (mailed,) = mail.post.mailed
     assert mailed.message["message-id"] == f"<{call.json['id']}@example.org>"
     text = mailed.message.as_string()
-    assert "ada" not in text
+    assert not re.search(r"\bada\b", text)  # in an id of hexadecimal digits it may stand
     assert b"kanarie" not in call.body + text.encode()
 
 

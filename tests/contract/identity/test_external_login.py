@@ -3,6 +3,7 @@
 # ruff: noqa: ARG001, ANN401 - works and spoils are called alike
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from http.client import HTTPConnection
@@ -151,7 +152,7 @@ def test_who_is_known_there_is_let_in_under_a_pseudonym_alone(tmp_path: Path) ->
         assert user.id == f"clinic:{user.name}"
         claims = house.kept.bearers.needed(f"Bearer {done.grant.access_token}").claims
         written = repr((user, claims, house.kept.events))
-        assert "ada" not in written.lower()
+        assert not re.search(r"\bada\b", written.lower())  # in an id it may stand
         assert (claims["amr"], claims["acr"]) == (["fed"], "1")
         again = await house.let_in()
         assert again.grant.user.id == user.id

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import itertools
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -114,7 +115,7 @@ def test_an_id_token_says_who_when_and_for_whom(url: DatabaseUrl) -> None:
         assert (said["aud"], said["nonce"], said["iss"]) == (client.id, "n-1", ISSUING.url)
         assert (said["auth_time"], said["iat"]) == (house.now - 5.0, house.now)
         assert decoded.header["typ"] == "JWT"
-        assert "ada" not in str(said)
+        assert not re.search(r"\bada\b", str(said))  # in an id it may stand
         with pytest.raises(ClientFault, match="not one for access"):
             house.believes(told["id_token"])
 
