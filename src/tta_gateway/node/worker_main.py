@@ -43,6 +43,7 @@ from tta_gateway.wire.web_socket import RESTARTED
 _YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
 _TO_END = (signal.SIGTERM, signal.SIGUSR2, signal.SIGQUIT)
 _ORPHANED = 0.7  # seconds for what is under way then: the next gateway wants the addresses
+_PUT_DOWN = 3.0  # seconds for what clients come back for to stand in the store
 _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
 
@@ -215,10 +216,12 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     if not await farewell.emptied(worker, grace):
         worker.guests.cut()
         await farewell.emptied(worker, _CUT)
+    await worker.tethering.leave(0.0 if farewell.is_orphan else _PUT_DOWN)
     worker.sweeper.stop()
     worker.hangups.stop()
     worker.limiting.close()
     worker.real_time.close()
+    worker.tethering.close()
     worker.admitting.close()
     worker.reporting.close()
     worker.error_keeping.close()

@@ -41,7 +41,8 @@ def test_what_becomes_of_a_tether_is_counted() -> None:
     house.kept[0].on_deadline(1.0)
     house.ear.opened()
     again.closed(1000)
-    assert counted == list(EVENTS[:4])
+    assert counted == ["begun", "resumed", "reattached", "ended"]
+    assert set(counted) < set(EVENTS)
 
 
 def test_events_are_in_the_words_of_the_route_where_it_has_some() -> None:
