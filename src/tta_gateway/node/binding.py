@@ -164,8 +164,7 @@ class Binding:
         """hears its seat, where it is taken elsewhere"""
         self._is_out = False
         """whether it may not be there: nothing that is said meanwhile is for the channel"""
-        self._may_write = True
-        self._tries = 0
+        self._may_write, self._tries = True, 0
         self._outbox: Final = Outbox(
             bindings.ports,
             channel,
@@ -175,11 +174,15 @@ class Binding:
             died=bindings.died,
         )
         if seat is not None:
-            self._position = Position(seat.offset, seat.epoch)
-            self._is_told = True
-            self._outbox.number = seat.number
+            self._sit(seat)
         bindings.watch.watch(self)
         asyncio.get_running_loop().call_soon(self._come_in)
+
+    def _sit(self, seat: Seat) -> None:
+        """Go on where it was at another worker."""
+        self._position = Position(seat.offset, seat.epoch)
+        self._is_told = True
+        self._outbox.number = seat.number
 
     # --- what the tether says ---
 

@@ -36,6 +36,10 @@ class Nodes:
         self.here: House
         self.there: House
 
+    def end_endpoints(self) -> None:
+        for name in list(self.here.running):
+            self.here.kill(name)
+
     def start(self, name: str) -> House:
         """Start a node; its endpoints are those of all."""
         folder = self.folder / name
@@ -92,7 +96,7 @@ def nodes(tmp_path: Path) -> Iterator[Nodes]:
         made.there = made.start("two")
         stack.callback(made.there.gateway.stop)
         made.there.running = made.here.running
-        stack.callback(lambda: [made.here.kill(name) for name in list(made.here.running)])
+        stack.callback(made.end_endpoints)
         for name in made.ports:
             made.here.start(name)
         yield made
@@ -221,8 +225,9 @@ def test_behind_the_death_of_who_had_it_they_begin_anew(nodes: Nodes, victim: st
     talk = nodes.here.join("session_id=s7")
     talk.told()
     running = nodes.here.gateway.process.pid
-    for one in workers_of(running) if victim == "worker" else [running]:
-        os.kill(one, signal.SIGKILL)
+    workers = workers_of(running)
+    for pid in workers if victim == "worker" else [running, *workers]:
+        os.kill(pid, signal.SIGKILL)
     talk.rest()
     begun = time.monotonic()
     back = _back(nodes.there, talk, "session_id=s7", received=1)
@@ -263,7 +268,7 @@ def test_in_a_channel_they_hear_what_was_said_there_on_the_way(nodes: Nodes) -> 
     back = _back(nodes.there, mine, "session_id=p1&room_id=r1", received=0, path=path)
     assert back.status["resumed"] is True
     theirs.socket.send('{"theirs": 5}')
-    heard = []
+    heard: list[int] = []
     while len(heard) < 6:
         said = json.loads(back.hear())
         heard += [said["theirs"]] if "theirs" in said else []
