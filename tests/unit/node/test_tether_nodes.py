@@ -91,7 +91,8 @@ class Worker:
         self.broker.listener = self.nodes
 
     def tell(self, name: str, **fields: object) -> None:
-        self.told.append(name if fields is not None else "")
+        self.told.append(name)
+        assert "text" not in fields
 
     async def begin(self) -> "Worker":
         self.nodes.tick()
