@@ -114,6 +114,17 @@ def _back(house: House, talk: Talk, query: str, *, received: int, path: str = "/
     return back
 
 
+def _in_channel(talk: Talk) -> None:
+    """Wait until a socket is with its service and in its channel, in whichever order."""
+    statuses: set[str] = set()
+    while statuses != {"attached", "bound"}:
+        told = json.loads(talk.hear())
+        content = told.get("content", {})
+        if content.get("status") == "attached":
+            talk.status = content
+        statuses |= {content["status"]} if content else set()
+
+
 def _reattached(talk: Talk) -> Told:
     """What is told when the service is there again, behind what was missed."""
     told = talk.event()
@@ -258,9 +269,7 @@ def test_in_a_channel_they_hear_what_was_said_there_on_the_way(nodes: Nodes) -> 
     mine = Talk(nodes.here.connect(queries[0], path=path))
     theirs = Talk(nodes.there.connect(queries[1], path=path))
     for one in (mine, theirs):
-        one.status = one.event()
-        while "bound" not in one.hear():
-            pass
+        _in_channel(one)
     mine.cut()
     for number in range(5):
         theirs.socket.send(f'{{"theirs": {number}}}')

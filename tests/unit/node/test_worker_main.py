@@ -36,6 +36,7 @@ class Diary:
         self.hangups = Noting(self, "hangups stopped")
         self.limiting = Noting(self, "limits told")
         self.real_time = Noting(self, "channels left")
+        self.tethering = Tethers(self, "tethers left")
         self.admitting = Noting(self, "neighbours left")
         self.reporting = Noting(self, "reports kept")
         self.error_keeping = Noting(self, "records kept")
@@ -77,6 +78,13 @@ class Noting:
     stop = close
 
 
+class Tethers(Noting):
+    """Tethers that are put down at once."""
+
+    async def leave(self, patience: float) -> None:
+        assert patience >= 0.0
+
+
 class Socket:
     """A socket that knows no filters, as one of another system."""
 
@@ -116,6 +124,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "hangups stopped",
         "limits told",
         "channels left",
+        "tethers left",
         "neighbours left",
         "reports kept",
         "records kept",
@@ -134,6 +143,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "hangups stopped",
         "limits told",
         "channels left",
+        "tethers left",
         "neighbours left",
         "reports kept",
         "records kept",
