@@ -15,6 +15,7 @@ from tta_gateway.features.tether.bound import SOCKET, TetherBound
 from tta_gateway.features.tether.desk import Asker, Proof
 from tta_gateway.features.tether.guest import Guest
 from tta_gateway.features.tether.kept import Kept
+from tta_gateway.features.tether.parcel import Seat
 from tta_gateway.features.tether.session import Leg
 from tta_gateway.features.tether.sockets import TetherSockets
 from tta_gateway.kernel.crisis import Fate
@@ -69,6 +70,8 @@ class ABond:
         self.heard: list[object] = []
         self.needs: list[int] = []
         self.is_over = False
+        self.seat: Seat | None = None
+        self.taken: Callable[[Seat], None] | None = None
 
     def said(self, payload: bytes, *, is_text: bool, by: str, need: Need | None = None) -> None:
         self.heard.append((payload, is_text, by))
@@ -84,6 +87,9 @@ class ABond:
     def over(self) -> None:
         assert not self.is_over
         self.is_over = True
+
+    def hand_over(self, done: Callable[[Seat], None]) -> None:
+        self.taken = done
 
 
 class Desk:
@@ -120,8 +126,9 @@ class Desk:
         self.legs.append((guest, hearer, Side()))
         return self.legs[-1][2]
 
-    def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond:
+    def bind(self, channel: str, bonded: Bonded, *, serves: bool, seat: Seat | None = None) -> Bond:
         self.bonds.append(ABond(channel, bonded, serves=serves))
+        self.bonds[-1].seat = seat
         return self.bonds[-1]
 
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from tta_gateway.features.tether.algorithm import State
 from tta_gateway.features.tether.backlog import Bounds
+from tta_gateway.features.tether.parcel import Contents
 from tta_gateway.features.tether.session import Leg, Terms, Tether
 from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.said import Hearing
@@ -19,6 +22,7 @@ class Side:
         self.relayed: list[bytes] = []
         self.pings: list[bytes] = []
         self.ended: tuple[int, bytes] | None = None
+        self.finished: tuple[int, bytes] | None = None
         self.is_read = True
         self.on_send: Callable[[], None] = lambda: None
         self.on_relay: Callable[[], None] = lambda: None
@@ -46,6 +50,11 @@ class Side:
         assert self.ended is None
         self.ended = (code, reason)
 
+    def finish(self, code: int, reason: bytes) -> None:
+        """Keep that it is to end."""
+        assert self.ended is None
+        self.finished = (code, reason)
+
     def pause(self) -> None:
         """Note that it is not read."""
         self.is_read = False
@@ -62,7 +71,7 @@ class Means:
         """Begin with nothing."""
         self.legs: list[Side] = []
         self.told: list[tuple[str, dict[str, object]]] = []
-        self.times_over = 0
+        self.times_over = self.times_parted = 0
         self.hearing: Hearing | None = None
         self.listened: list[bytes] = []
         self.goes_before = b""
@@ -88,6 +97,10 @@ class Means:
         self.fates.append(fate)
         return self.goes_before
 
+    def parted(self, tether: Tether) -> None:  # noqa: ARG002 - likewise
+        """Count the partings."""
+        self.times_parted += 1
+
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - likewise
         """Count the ends."""
         self.times_over += 1
@@ -106,8 +119,8 @@ class Held:
         self.means = Means()
         self.client = Side()
         bounds = Bounds(messages=messages, size=size)
-        terms = Terms(resume=60.0, reattach=20.0, bounds=bounds)
-        self.tether = Tether(self.means, terms, token="t", client=self.client, now=0.0)
+        self.terms = Terms(resume=60.0, reattach=20.0, bounds=bounds)
+        self.tether = Tether(self.means, self.terms, token="t", client=self.client, now=0.0)
         if opens:
             self.came()
 
@@ -152,6 +165,19 @@ class Held:
         self.client = Side()
         self.tether.client_came(self.client, received=received, now=self.now)
         return self.client
+
+    def moves(self, *last: bytes) -> None:
+        """Have it go on at another worker, and wait there; a service that is there says `last`."""
+        self.means.times_parted = 0
+        self.tether.part(1001, b"elsewhere", self.now)
+        if not self.means.times_parted:
+            self.service_says(*last)
+            self.went(1012)
+        contents = msgspec.msgpack.decode(
+            msgspec.msgpack.encode(self.tether.packed()), type=Contents
+        )
+        self.tether = Tether(self.means, self.terms, token="t", client=None, now=self.now)
+        self.tether.unpack(contents)
 
     def tick(self, seconds: float) -> None:
         """Let time pass, and do what is due."""

@@ -126,6 +126,7 @@ class ServiceSocket:
         "_is_client_held",
         "_is_closing",
         "_is_ending",
+        "_is_finishing",
         "_is_held",
         "_is_over",
         "_is_paused",
@@ -166,6 +167,7 @@ class ServiceSocket:
         self._is_service_slow = False
         self._is_closing = False  # whoever is heard has: what it had said still goes on
         self._is_ending = False  # the service has: what it had said is still looked at
+        self._is_finishing = False  # we have: what it still says is heard until it answers
         self._in_turn = False
         self._asked = False  # for a sign of life
         talk = Conversation(self.exchange, sockets.runner, _Talk(self))
@@ -219,11 +221,30 @@ class ServiceSocket:
         self._hearer = None
         if self._end is None:
             self._give_up()
+        elif self._is_finishing:
+            self._over()
         elif not self._is_closing:
             self._is_closing = True
             self._from_client.behind_all(partial(self._leave, code, reason))
             if not self._is_over:
                 self.deadline = self._sockets.sweeper.now + _LAST
+
+    def finish(self, code: int, reason: bytes) -> None:
+        """Tell the service that this ends, behind what the client has said.
+
+        What it says until it answers is heard, and `closed` behind that.
+        """
+        if not self._is_over and not self._is_closing:
+            self._is_closing = True
+            self._from_client.behind_all(partial(self._finish, code, reason))
+            if not self._is_over:
+                self.deadline = self._sockets.sweeper.now + _LAST
+
+    def _finish(self, code: int, reason: bytes) -> None:
+        if not self._is_over and not self._is_ending:
+            self._is_finishing = True
+            self._endpoint.close(code, reason)
+            self._flush()
 
     def _leave(self, code: int, reason: bytes) -> None:
         """Tell the service that this ends, now: what the client has said is listened to alone."""
@@ -406,10 +427,12 @@ class ServiceSocket:
     def _tell(self, events: list[SocketEvent]) -> None:
         endpoint = self._endpoint
         for event in events:
-            if not endpoint.heed(event):
-                continue
+            is_for_us = endpoint.heed(event)
             if type(event) is Message:
-                self._from_service.put(event.data, is_text=event.is_text)
+                if is_for_us or self._is_finishing:
+                    self._from_service.put(event.data, is_text=event.is_text)
+            elif not is_for_us:
+                continue
             elif isinstance(event, (Close, Broken)):
                 if isinstance(event, Close):
                     self._lost(event.code, event.reason)

@@ -212,29 +212,38 @@ class Worker:
     def _have_channels(self) -> None:
         """Have the hub, and what it asks."""
         draw = Identifiers(self.clock.wall).uuid7
-        store = ChannelStore(
-            lambda: self.valkeys.clients.get("state"),
-            topology=lambda: self.valkeys.topology("state"),
-            fresh=lambda: draw().decode(),
-            wall=self.clock.wall,
-            log=self.log,
-            died=self.died,
-        )
+
+        def fresh() -> str:
+            return draw().decode()
+
+        store = self._channels(fresh)
         services = HubServices(self.log, self.registry, clock=self.clock.monotonic)
         services.listener, services.pseudonym = self.listener, self.scanning.pseudonym
         self.real_time = RealTime(
             store,
             Inquiries(self.runner, clock=self.clock.monotonic),
             services,
-            fresh=lambda: draw().decode(),
+            fresh=fresh,
             chance=random.random,
             clock=self.clock,
         )
         self.sockets.serve(SOCKET, self.real_time.sockets)
         self.tethering.bindings = self.real_time.bindings(self.sweeper)
+        self.tethering.roam(self._channels(fresh), worker=fresh())
         for name, service in self.real_time.streams.items():
             self.answers.serve(name, service)
         self._adopt_channels()
+
+    def _channels(self, fresh: Callable[[], str]) -> ChannelStore:
+        """Return the channels of the node's store, heard over a connection of their own."""
+        return ChannelStore(
+            lambda: self.valkeys.clients.get("state"),
+            topology=lambda: self.valkeys.topology("state"),
+            fresh=fresh,
+            wall=self.clock.wall,
+            log=self.log,
+            died=self.died,
+        )
 
     def _adopt_channels(self) -> None:
         asked = [one for one in self.policies if type(one) in CHANNELS]
@@ -455,7 +464,7 @@ class Worker:
         self.shielding.tick()
         self._word.tick()
         self.real_time.tick(self.snapshot)
-        self.tethering.tick(is_leaving=self.guests.draining)
+        self.tethering.tick(self.snapshot, is_leaving=self.guests.draining)
         self._expiry.tick()
 
     def _flush(self) -> None:

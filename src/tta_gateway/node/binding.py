@@ -19,12 +19,13 @@ from typing import Final, Protocol
 import msgspec
 
 from tta_gateway.features.realtime.attendant import Ports
-from tta_gateway.features.realtime.codes import TOKEN_EXPIRED, Disconnection
+from tta_gateway.features.realtime.codes import INTERNAL, TOKEN_EXPIRED, Disconnection
 from tta_gateway.features.realtime.doorkeeper import Allowed, Caller
 from tta_gateway.features.realtime.hub import Connection, Hub
 from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.publication import Position
 from tta_gateway.features.tether.bond import BY, CLIENT, SERVICE, SOCKET, Bonded
+from tta_gateway.features.tether.parcel import Seat
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.said import Need
 from tta_gateway.node.outbox import Outbox
@@ -34,6 +35,7 @@ _NEVER: Final = float("inf")
 _FIRST: Final = 0.5  # seconds
 _LONGEST: Final = 20.0
 _LAST: Final = 5.0  # seconds that the last words may take to be published
+_HANDED: Final = 1.0  # seconds for that, where it is taken elsewhere
 _FINAL: Final = 2500  # unsubscriptions below are for good (features/realtime/codes.py)
 _PING: Final = b"{}"
 _CODEC: Final = JsonCodec()
@@ -122,22 +124,35 @@ class Bindings:
     chance: Callable[[], float]
     died: Died
 
-    def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> "Binding":
-        """Begin to be in a channel; `serves`: a service hears what members say."""
-        return Binding(self, channel, bonded, serves=serves)
+    def bind(
+        self, channel: str, bonded: Bonded, *, serves: bool, seat: Seat | None = None
+    ) -> "Binding":
+        """Begin to be in a channel, or go on in a `seat` of there.
+
+        `serves`: a service hears what members say.
+        """
+        return Binding(self, channel, bonded, serves=serves, seat=seat)
 
 
 class Binding:
     """One socket's place in a channel; the hub's Writer, and watched by the sweeper."""
 
-    def __init__(self, bindings: Bindings, channel: str, bonded: Bonded, *, serves: bool) -> None:
+    def __init__(
+        self,
+        bindings: Bindings,
+        channel: str,
+        bonded: Bonded,
+        *,
+        serves: bool,
+        seat: Seat | None,
+    ) -> None:
         """Begin to come in."""
         self.deadline = _NEVER
         self._bindings: Final = bindings
         self._channel: Final = channel
         self._bonded: Final = bonded
         self._serves: Final = serves
-        self._name: Final = bindings.fresh()
+        self._name: Final = bindings.fresh() if seat is None else seat.name
         """by which it knows again what was said at its own socket"""
         self._id = ""
         self._connection: Connection | None = None
@@ -145,10 +160,11 @@ class Binding:
         """up to where it has heard the channel"""
         self._frames: deque[bytes] = deque()
         self._is_reading = self._is_told = self._is_over = False
+        self._taken: Callable[[Seat], None] | None = None
+        """hears its seat, where it is taken elsewhere"""
         self._is_out = False
         """whether it may not be there: nothing that is said meanwhile is for the channel"""
-        self._may_write = True
-        self._tries = 0
+        self._may_write, self._tries = True, 0
         self._outbox: Final = Outbox(
             bindings.ports,
             channel,
@@ -157,8 +173,16 @@ class Binding:
             unshared=self._unshared,
             died=bindings.died,
         )
+        if seat is not None:
+            self._sit(seat)
         bindings.watch.watch(self)
         asyncio.get_running_loop().call_soon(self._come_in)
+
+    def _sit(self, seat: Seat) -> None:
+        """Go on where it was at another worker."""
+        self._position = Position(seat.offset, seat.epoch)
+        self._is_told = True
+        self._outbox.number = seat.number
 
     # --- what the tether says ---
 
@@ -185,6 +209,13 @@ class Binding:
             return
         self._is_over = True
         self.deadline = self._bindings.ports.clock.monotonic() + _LAST
+        self._outbox.end(self._part)
+
+    def hand_over(self, done: Callable[[Seat], None]) -> None:
+        """Leave it to be taken elsewhere, behind what is still to be published."""
+        self._is_over = True
+        self._taken = done
+        self.deadline = self._bindings.ports.clock.monotonic() + _HANDED
         self._outbox.end(self._part)
 
     # --- the member ---
@@ -218,8 +249,14 @@ class Binding:
         """Leave for good: all that was said is published, or waits for too long."""
         self.deadline = _NEVER
         self._leave()
+        taken, self._taken = self._taken, None
+        if taken is not None and len(self._outbox):
+            self._unshared(INTERNAL.code)
         self._outbox.clear()
         self._bindings.watch.forget(self)
+        if taken is not None:
+            at = self._position or Position()
+            taken(Seat(self._name, self._outbox.number, at.offset, at.epoch))
 
     def _ask(self, number: int, name: str, what: dict[str, object]) -> None:
         if self._connection is not None:
@@ -367,5 +404,5 @@ class Binding:
             self._outbox.claim(place, partial(self._claimed, payload))
 
     def _claimed(self, payload: bytes, is_ours: bool) -> None:
-        if is_ours and not self._is_over:
+        if is_ours and (not self._is_over or self._taken is not None):
             self._bonded.service_hears(payload)

@@ -111,7 +111,8 @@ class Outbox:
         self._caller: Caller | None = None
         self._items: deque[_Item] = deque()
         self._size = 0
-        self._number = 0
+        self.number = 0
+        """how many messages it has had: a part of what each is known by"""
         self._is_working = False
         self._done: Callable[[], None] | None = None
         self._heard: bool | None = None
@@ -125,8 +126,8 @@ class Outbox:
         elif len(self._items) >= MOST or self._size + len(data) > LARGEST:
             self._unshared(LIMIT_EXCEEDED.code)
         else:
-            self._number += 1
-            item = _Item(data, f"socket {self._tags} {self._number}", by)
+            self.number += 1
+            item = _Item(data, f"socket {self._tags} {self.number}", by)
             item.noticed = None if need is None else _Overheard(need)
             self._add(item)
 
@@ -157,6 +158,10 @@ class Outbox:
         if done is not None and (not self._items or self._caller is None):
             self._done = None
             done()
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._items)
 
     def clear(self) -> None:
         """Publish nothing of what waits."""

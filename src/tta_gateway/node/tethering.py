@@ -5,6 +5,8 @@ its service runs through those that judge a request to that service, with what t
 So the one is refused as a request is, and the other leads where a request would.
 """
 
+import asyncio
+import contextlib
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,6 +39,7 @@ from tta_gateway.features.tether.bond import Bond, Bonded
 from tta_gateway.features.tether.bound import SOCKET
 from tta_gateway.features.tether.guest import OURS, Guest, bound_of_route
 from tta_gateway.features.tether.metrics import EVENTS, TETHERS
+from tta_gateway.features.tether.parcel import Seat
 from tta_gateway.features.tether.sockets import LARGEST, TetherSockets
 from tta_gateway.features.token_relay.policy import TokenRelay
 from tta_gateway.features.transform.policy import Transform
@@ -50,10 +53,13 @@ from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.said import Hearing, Said, Talk
 from tta_gateway.kernel.socket import LegHearer
 from tta_gateway.node.binding import Bindings
+from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
 from tta_gateway.node.tether_lines import TetherLines
+from tta_gateway.node.tether_nodes import TetherNodes
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
+from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
@@ -136,6 +142,7 @@ class Tethering:
         """by the name of their route, the newest"""
         self._runner = runner
         self._died = died
+        self._clock: Final = clock.monotonic
         self._open = sockets.open
         self._inquiries = Inquiries(runner, clock=clock.monotonic)
         self._services = ServiceSockets(sweeper, runner, largest=LARGEST)
@@ -153,6 +160,9 @@ class Tethering:
         self._lines = TetherLines(self.sockets.take, died)
         self.bindings: Bindings | None = None
         """by which sockets are bound to channels, once there are any"""
+        self._store: ChannelStore | None = None
+        self._nodes: TetherNodes | None = None
+        self._left: Final = asyncio.Event()
 
     def meet(self, state: Path, log: EventLog) -> None:
         """Reach the other workers, by a folder of the state folder; without it, be alone."""
@@ -162,6 +172,18 @@ class Tethering:
             log.event("tethers_without_neighbours", error=str(error))
         else:
             self.sockets.elsewhere = self._lines
+
+    def roam(self, store: ChannelStore, *, worker: str) -> None:
+        """Reach the workers of other nodes, by a store of channels; no other has this name."""
+        self._store = store
+        self.sockets.afar = store.ear.listener = self._nodes = TetherNodes(
+            store.broker,
+            worker=worker,
+            give=self.sockets.give,
+            clock=self._clock,
+            tell=store.log.event,
+            died=self._died,
+        )
 
     def plan(self, route: Route, policies: Sequence[Policy], forward: Forward) -> Plan:
         """Return the plan of requests that open a socket of this route; services by `forward`.
@@ -235,16 +257,38 @@ class Tethering:
                 return policy.farewell(exchange, fate)
         return b""
 
-    def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond | None:
+    def bind(
+        self, channel: str, bonded: Bonded, *, serves: bool, seat: Seat | None = None
+    ) -> Bond | None:
         """Bind a tether to a channel of the hub."""
-        bindings = self.bindings
-        return None if bindings is None else bindings.bind(channel, bonded, serves=serves)
+        if self.bindings is None:
+            return None
+        return self.bindings.bind(channel, bonded, serves=serves, seat=seat)
 
-    def tick(self, *, is_leaving: bool) -> None:
-        """Keep nothing for whoever is away, once the worker goes: nobody would come back to it."""
+    def tick(self, snapshot: Snapshot, *, is_leaving: bool) -> None:
+        """Hear other nodes, where routes have tethers; who leaves lets go of who is away."""
+        if self._store is not None and self._nodes is not None:
+            is_wanted = len(self._plans) > 0
+            self._store.follow(snapshot, is_wanted=is_wanted)
+            if is_wanted:
+                self._store.tick(self._clock())
+                self._nodes.tick()
         if is_leaving:
             self._lines.close()
-            self.sockets.leave()
+            if self.sockets.leave():
+                self._left.set()
+
+    async def leave(self, patience: float) -> None:
+        """Wait until what clients come back for is where another worker finds it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                if not self.sockets.leave():
+                    await self._left.wait()
+
+    def close(self) -> None:
+        """Hear no more of the store."""
+        if self._store is not None:
+            self._store.close()
 
 
 def _about(guest: Guest) -> Exchange:

@@ -46,6 +46,7 @@ with Uncollected():
 _YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
 _TO_END = (signal.SIGTERM, signal.SIGUSR2, signal.SIGQUIT)
 _ORPHANED = 0.7  # seconds for what is under way then: the next gateway wants the addresses
+_PUT_DOWN = 3.0  # seconds for what clients come back for to stand in the store
 _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
 
@@ -219,11 +220,13 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     if not await farewell.emptied(worker, grace):
         worker.guests.cut()
         await farewell.emptied(worker, _CUT)
+    await worker.tethering.leave(0.0 if farewell.is_orphan else _PUT_DOWN)
     worker.sweeper.stop()
     worker.hangups.stop()
     worker.limiting.close()
     worker.real_time.close()
     worker.drilling.close()
+    worker.tethering.close()
     worker.admitting.close()
     await worker.listener.sum_up()
     worker.reporting.close()

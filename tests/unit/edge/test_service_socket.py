@@ -235,6 +235,34 @@ def test_who_closes_it_hears_nothing_more(open_one: House) -> None:
     assert open_one.end.let
 
 
+def test_who_finishes_it_hears_what_the_service_says_until_it_answers(open_one: House) -> None:
+    open_one.socket.send(b"last", is_text=True)
+    open_one.socket.finish(1012, b"elsewhere")
+    open_one.socket.send(b"late", is_text=True)
+    open_one.says(b"1", b"2")
+    assert open_one.gets() == [b"last", 1012]
+    open_one.socket.write(open_one.peer.taken())
+    assert open_one.heard[1:] == [b"1", b"2", (1012, b"elsewhere", False)]
+    assert open_one.asked[0].finished
+
+
+def test_who_closes_it_then_waits_for_no_answer(open_one: House) -> None:
+    open_one.socket.finish(1012, b"")
+    open_one.socket.finish(1012, b"")
+    open_one.socket.close(1001, b"")
+    assert open_one.heard == ["opened"]
+    assert open_one.gets() == [1012]
+    assert open_one.asked[0].finished
+
+
+def test_what_the_client_has_said_goes_before_the_end(slow: tuple[House, "Lost"]) -> None:
+    house, lost = slow
+    house.socket.finish(1012, b"")
+    assert house.gets() == []
+    _settled(house, lost)
+    assert house.gets() == [b"dark", b"well", 1012]
+
+
 def test_it_may_be_closed_before_it_is_open() -> None:
     house = House()
     house.socket.close(1000, b"")

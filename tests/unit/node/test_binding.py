@@ -19,6 +19,7 @@ from tta_gateway.features.realtime.doorkeeper import Admission
 from tta_gateway.features.realtime.publication import Keeping, Publication
 from tta_gateway.features.tether.bond import CLIENT, SERVICE
 from tta_gateway.features.tether.guest import Guest
+from tta_gateway.features.tether.parcel import Seat
 from tta_gateway.node.binding import Binding, Bindings
 
 BOUND = ("bound", {"channel": "a"})
@@ -423,3 +424,59 @@ async def told(story: list[tuple[str, int]]) -> None:
         others = [one.data for one in kept if one.tags.get("socket") != binding._name]
         assert [data for data, _ in socket.heard] == others
     assert house.faults == []
+
+
+# --- at another worker ---
+
+
+@on_a_loop
+async def test_a_place_that_is_taken_elsewhere_hears_what_was_said_on_the_way() -> None:
+    house = House()
+    member = await house.reader()
+    socket, binding = await house.bound()
+    await house.publish(member, 1)
+    binding.said(b"mine", is_text=True, by=CLIENT)
+    seats: list[Seat] = []
+    binding.hand_over(seats.append)
+    await settle()
+    await house.publish(member, 2)
+    assert (socket.heard, house.watched, len(seats)) == ([(b"1", False)], [], 1)
+    there = Socket(socket.guest)
+    again = house.bindings.bind("a", there, serves=False, seat=seats[0])
+    await house.look()
+    again.said(b"mine too", is_text=True, by=CLIENT)
+    await settle()
+    assert (there.heard, there.events) == ([(b"2", False)], [])
+    assert [one["data"] for one in publications(member)] == [1, "mine", 2, "mine too"]
+
+
+@on_a_loop
+async def test_what_it_has_claimed_its_service_hears_before_it_is_taken() -> None:
+    house = House()
+    member = await house.reader()
+    socket, binding = await house.bound(serves=True)
+    member.send({"id": 9, "publish": {"channel": "a", "data": 1}})
+    for _ in range(40 if not socket.heard else 0):
+        await asyncio.sleep(0)
+        if socket.heard:
+            break
+    seats: list[Seat] = []
+    binding.hand_over(seats.append)
+    assert seats == []
+    await settle()
+    assert (socket.served, len(seats)) == ([b"1"], 1)
+
+
+@on_a_loop
+async def test_what_cannot_be_published_in_time_is_told_and_it_is_taken() -> None:
+    house = House()
+    socket, binding = await house.bound()
+    house.store.is_away = True
+    binding.said(b"1", is_text=True, by=SERVICE)
+    seats: list[Seat] = []
+    binding.hand_over(seats.append)
+    await settle()
+    assert seats == []
+    await house.look(1.5)
+    assert len(seats) == 1
+    assert socket.events == [BOUND, ("unshared", {"channel": "a", "code": 100})]

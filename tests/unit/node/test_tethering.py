@@ -18,6 +18,7 @@ from tta_gateway.features.tether.bond import Bonded
 from tta_gateway.features.tether.bound import SOCKET, TetherBound
 from tta_gateway.features.tether.desk import Asker
 from tta_gateway.features.tether.guest import Guest
+from tta_gateway.features.tether.parcel import Seat
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.principal import Principal
@@ -170,9 +171,9 @@ def test_a_token_is_proved_as_that_of_a_request(auth: Auth, said: str) -> None:
 
 def test_a_worker_that_goes_keeps_nothing_any_more() -> None:
     house = House()
-    house.tethering.tick(is_leaving=False)
+    house.tethering.tick(SNAPSHOT, is_leaving=False)
     assert not house.tethering.sockets.is_leaving
-    house.tethering.tick(is_leaving=True)
+    house.tethering.tick(SNAPSHOT, is_leaving=True)
     assert house.tethering.sockets.is_leaving
 
 
@@ -198,12 +199,15 @@ def test_a_tether_is_bound_once_there_are_channels() -> None:
     made: list[object] = []
 
     class Bindings:
-        def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> None:
-            made.append((channel, bonded, serves))
+        def bind(
+            self, channel: str, bonded: Bonded, *, serves: bool, seat: Seat | None = None
+        ) -> None:
+            made.append((channel, bonded, serves, seat))
 
     house.tethering.bindings = cast("Any", Bindings())
-    house.tethering.bind("a", bonded, serves=True)
-    assert made == [("a", bonded, True)]
+    seat = Seat("name", 3, 7, "epoch")
+    house.tethering.bind("a", bonded, serves=True, seat=seat)
+    assert made == [("a", bonded, True, seat)]
 
 
 class Talk:

@@ -37,6 +37,7 @@ class Diary:
         self.limiting = Noting(self, "limits told")
         self.real_time = Noting(self, "channels left")
         self.drilling = Noting(self, "drills left")
+        self.tethering = Tethers(self, "tethers left")
         self.admitting = Noting(self, "neighbours left")
         self.listener = Noting(self, "people told of")
         self.reporting = Noting(self, "reports kept")
@@ -82,6 +83,13 @@ class Noting:
         self.close()
 
 
+class Tethers(Noting):
+    """Tethers that are put down at once."""
+
+    async def leave(self, patience: float) -> None:
+        assert patience >= 0.0
+
+
 class Socket:
     """A socket that knows no filters, as one of another system."""
 
@@ -122,6 +130,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "limits told",
         "channels left",
         "drills left",
+        "tethers left",
         "neighbours left",
         "people told of",
         "reports kept",
@@ -142,6 +151,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "limits told",
         "channels left",
         "drills left",
+        "tethers left",
         "neighbours left",
         "people told of",
         "reports kept",

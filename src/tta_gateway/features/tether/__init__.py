@@ -8,7 +8,8 @@ session that it names, to what it has missed.  Clients hear events of the kind `
 1008 where they may not go on, 1013 where the service stays away, 1012 or 1001 where the gateway
 goes.
 
-Nothing is stored: a tether lives in its worker.  Who comes back to another worker of the node is
-passed on to that one; who comes back to another node, or after their worker has gone, begins anew
-and hears `resumed: false`.
+A tether lives in its worker.  Who comes back to another worker of the node is passed on to that
+one; for who comes back to another node it is handed over by the store, and a worker that leaves
+puts down there what it has.  What was held by a worker that has died, or while the store is away
+by one of another node, is lost to its client: it begins anew and hears `resumed: false`.
 """

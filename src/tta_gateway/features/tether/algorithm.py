@@ -1,8 +1,9 @@
 """The states of a tether, as a table, and the pauses between tries.
 
 A tether holds a client's side and a service's side together, and outlives the connection of
-either.  It ends when the client says so, when the service says so for good, when nobody may go on,
-and when one of them has been away for too long.  What is over stays over.
+either.  It parts when it is to go on at another worker: what the service still says is taken, and
+then all of it is handed over.  It ends when the client says so, when the service says so for good,
+when nobody may go on, and when one of them has been away for too long.  What is over stays over.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ class State(Enum):
     CLIENT_AWAY = "client away"
     SERVICE_AWAY = "service away"
     BOTH_AWAY = "both away"
+    PARTING = "parting"
     OVER = "over"
 
 
@@ -31,6 +33,7 @@ class Event(Enum):
     CLIENT_WENT = "client went"
     SERVICE_CAME = "service came"
     SERVICE_WENT = "service went"
+    PARTED = "parted"
     ENDED = "ended"
 
 
@@ -40,13 +43,16 @@ NEXT: Final[Mapping[tuple[State, Event], State]] = {
     (State.ATTACHED, Event.ENDED): State.OVER,
     (State.CLIENT_AWAY, Event.CLIENT_CAME): State.ATTACHED,
     (State.CLIENT_AWAY, Event.SERVICE_WENT): State.BOTH_AWAY,
+    (State.CLIENT_AWAY, Event.PARTED): State.PARTING,
     (State.CLIENT_AWAY, Event.ENDED): State.OVER,
     (State.SERVICE_AWAY, Event.SERVICE_CAME): State.ATTACHED,
     (State.SERVICE_AWAY, Event.CLIENT_WENT): State.BOTH_AWAY,
     (State.SERVICE_AWAY, Event.ENDED): State.OVER,
     (State.BOTH_AWAY, Event.CLIENT_CAME): State.SERVICE_AWAY,
     (State.BOTH_AWAY, Event.SERVICE_CAME): State.CLIENT_AWAY,
+    (State.BOTH_AWAY, Event.PARTED): State.PARTING,
     (State.BOTH_AWAY, Event.ENDED): State.OVER,
+    (State.PARTING, Event.ENDED): State.OVER,
 }
 
 

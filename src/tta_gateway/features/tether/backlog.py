@@ -79,6 +79,16 @@ class Backlog:
         """Return how many behind this number are there no more."""
         return max(0, self.floor - number)
 
+    def packed(self) -> list[tuple[bytes, bool]]:
+        """Return what is kept, each with whether it is text, to be kept elsewhere."""
+        return [(one.payload, one.is_text) for one in self._kept]
+
+    def unpack(self, said: int, kept: list[tuple[bytes, bool]]) -> None:
+        """Keep what was kept elsewhere, the last of which has this number; begin with nothing."""
+        self.floor = self.said = said - len(kept)
+        for payload, is_text in kept:
+            self.add(Said(payload, is_text=is_text))
+
     def _drop(self) -> None:
         self.floor += 1
         self._size -= self._kept.popleft().size
@@ -120,6 +130,13 @@ class Queue:
     def hearings(self) -> list[Hearing | None]:
         """Return what was heard of each message that waits."""
         return [one.hearing for one in self._kept]
+
+    def packed(self) -> list[tuple[bytes, bool]]:
+        """Return what waits, each with whether it is text, to wait elsewhere.
+
+        What was heard of it stays here: who passes it on there listens to it again.
+        """
+        return [(one.payload, one.is_text) for one in self._kept]
 
     def clear(self) -> None:
         """Keep nothing: what waited goes nowhere."""

@@ -4,9 +4,11 @@ The ports between a tether and whoever reaches channels.  What policies have sto
 here; what others say has been judged by the rules of the channel.
 """
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from tta_gateway.features.tether.guest import Guest
+from tta_gateway.features.tether.parcel import Seat
 from tta_gateway.kernel.said import Need
 
 BY: Final = "by"
@@ -49,3 +51,9 @@ class Bond(Protocol):
 
     def over(self) -> None:
         """Leave the channel."""
+
+    def hand_over(self, done: Callable[[Seat], None]) -> None:
+        """Leave it to be taken elsewhere, behind what is still to be published: `done` hears where.
+
+        What of that concerns the service is told the tether before.
+        """

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from tta_gateway.features.tether.bond import Bond, Bonded
 from tta_gateway.features.tether.guest import Guest
+from tta_gateway.features.tether.parcel import Seat
 from tta_gateway.features.tether.session import Leg
 from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.exchange import Exchange
@@ -60,9 +61,12 @@ class Desk(Protocol):
         """
         ...
 
-    def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond | None:
+    def bind(
+        self, channel: str, bonded: Bonded, *, serves: bool, seat: Seat | None = None
+    ) -> Bond | None:
         """Bind a tether to a channel; None where there are no channels.
 
-        `serves`: its service hears what members of the channel say.
+        `serves`: its service hears what members of the channel say; `seat`: it had this one, at
+        another worker.
         """
         ...

@@ -16,6 +16,8 @@ from collections import deque
 from enum import Enum
 from typing import Final
 
+import msgspec
+
 _MOST: Final = 512  # messages that are remembered
 _WINDOW: Final = 10.0  # seconds behind a return
 _NAMES: Final = ("id", "message_id")
@@ -29,6 +31,14 @@ class Kind(Enum):
     NAMED = "at any time"
     OTHER = "for a while"
     PING = "never"
+
+
+class Memory(msgspec.Struct, frozen=True, array_like=True):
+    """What is remembered of one client's messages, by digest (see Doubles)."""
+
+    named: list[bytes]
+    last: list[bytes]
+    said: list[tuple[bytes, int]]
 
 
 class Doubles:
@@ -99,6 +109,19 @@ class Doubles:
                 del last[-back]
                 return back <= within
         return False
+
+    def packed(self) -> "Memory":
+        """Return what is remembered, to be remembered elsewhere: there the client comes back."""
+        said = dict(self._said)
+        for digest, times in self._before.items():
+            _count(said, digest, times)
+        return Memory(list(self._named), list(self._last), list(said.items()))
+
+    def unpack(self, memory: "Memory") -> None:
+        """Remember what was remembered elsewhere; begin with nothing."""
+        self._named = dict.fromkeys(memory.named[-_MOST:])
+        self._last.extend(memory.last)
+        self._said = dict(memory.said[-_MOST:])
 
     def _forget(self, digest: bytes) -> None:
         self._named.pop(digest, None)

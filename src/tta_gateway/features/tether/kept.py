@@ -2,12 +2,16 @@
 
 from typing import Final, Protocol
 
+import msgspec
+
 from tta_gateway.features.tether import words
+from tta_gateway.features.tether.algorithm import State
 from tta_gateway.features.tether.backlog import Bounds
 from tta_gateway.features.tether.bond import CLIENT, SERVICE, Bond
 from tta_gateway.features.tether.bound import TetherBound
 from tta_gateway.features.tether.desk import Desk
 from tta_gateway.features.tether.guest import Guest, route_of
+from tta_gateway.features.tether.parcel import Parcel, Seat
 from tta_gateway.features.tether.relay import Ask, Remote
 from tta_gateway.features.tether.session import (
     GOING_AWAY,
@@ -35,7 +39,6 @@ class Keeper(Protocol):
     """Whoever keeps all tethers of the worker."""
 
     desk: Desk
-    is_leaving: bool
 
     def clock(self) -> float:
         """Return the time."""
@@ -62,6 +65,13 @@ class Keeper(Protocol):
     def left_alone(self, kept: "Kept") -> None:
         """Take note that a client is away."""
 
+    def goes_on(self) -> bool:
+        """Tell whether who is away now is waited for: here, or elsewhere."""
+        ...
+
+    def parted(self, kept: "Kept", parcel: Parcel) -> None:
+        """Take one that is to go on at another worker."""
+
     def forget(self, kept: "Kept") -> None:
         """Know a tether no longer."""
 
@@ -75,18 +85,19 @@ class Kept:
         guest: Guest,
         bound: TetherBound,
         key: tuple[str, str, str] | None,
+        parcel: Parcel | None = None,
     ) -> None:
-        """Begin without a client."""
+        """Begin without a client; `parcel`: it has begun at another worker."""
         self.deadline = _NEVER
         self.guest = guest
         self.key: Final = key
         self.whose: Final = _whose(guest)
         """Whose it is, of whom only so much is kept; it stays, wherever they come back from."""
-        self.token: Final = keeper.fresh()
+        self.token: Final = keeper.fresh() if parcel is None else parcel.token
         self._bound: Final = bound
         self._keeper: Final = keeper
-        self._legs = 0
-        self._session: Final = keeper.fresh()
+        self._legs = 0 if parcel is None else parcel.legs
+        self._session: Final = keeper.fresh() if parcel is None else parcel.session
         self._client: Client | None = None
         self._tether: Tether | None = None
         self._bond: Bond | None = None
@@ -112,20 +123,34 @@ class Kept:
 
     def is_of(self, ask: Ask) -> bool:
         """Tell whether it is this person's, on the same route, and what they show is no less."""
-        return route_of(self.guest) == ask.route and _may_have(ask.principal, self.guest.principal)
+        return route_of(self.guest) == ask.route and may_have(ask.principal, self.guest.principal)
 
     def begin(self, client: Client) -> None:
         """Begin with this client."""
+        self._client = client
+        self._tether = self._with(client)
+        self.deadline = self._tether.due
+        self._bind(None)
+
+    def go_on(self, parcel: Parcel) -> None:
+        """Begin with what was packed elsewhere, and wait for its client."""
+        self._tether = self._with(None)
+        self._tether.unpack(parcel.contents)
+        self.deadline = self._tether.due
+        self._bind(parcel.seat)
+
+    def _with(self, client: Client | None) -> Tether:
         bound = self._bound
         bounds = Bounds(messages=bound.messages, size=bound.size)
         terms = Terms(resume=bound.resume, reattach=bound.reattach, bounds=bounds)
-        self._client = client
         now = self._keeper.clock()
-        self._tether = Tether(self, terms, token=self.token, client=client, now=now)
-        self.deadline = self._tether.due
+        return Tether(self, terms, token=self.token, client=client, now=now)
+
+    def _bind(self, seat: Seat | None) -> None:
+        bound = self._bound
         channel = self.guest.channel(bound)
         if channel:
-            self._bond = self._keeper.desk.bind(channel, self, serves=bound.serves)
+            self._bond = self._keeper.desk.bind(channel, self, serves=bound.serves, seat=seat)
 
     def come_back(self, client: Client, received: int) -> None:
         """Go on with this client."""
@@ -159,11 +184,46 @@ class Kept:
         self._client = None
         self.tether.client_went(code, self._keeper.clock())
         self._hear_on()
-        if self._keeper.is_leaving:
-            self.tether.end(GOING_AWAY, b"")
-        elif self.tether.is_alone:
+        if self.tether.is_alone and self._keeper.goes_on():
             self._keeper.left_alone(self)
+        else:
+            self.tether.end(GOING_AWAY, b"")
         self.deadline = self.tether.due
+
+    # Going on at another worker
+
+    def part(self, code: int, reason: bytes) -> None:
+        """Be packed for another worker; `Keeper.parted` follows, or the end."""
+        self._client = None
+        self.tether.part(code, reason, self._keeper.clock())
+        self.deadline = self.tether.due
+
+    def parted(self, tether: Tether) -> None:  # noqa: ARG002 - a port
+        """Leave the channel, if it is in one, and be packed."""
+        bond, self._bond = self._bond, None
+        if bond is None:
+            self._pack(None)
+        else:
+            bond.hand_over(self._pack)
+
+    def _pack(self, seat: Seat | None) -> None:
+        if self.tether.state is State.OVER:
+            return  # it has ended meanwhile, which was told
+        principal = self.guest.principal
+        if principal is not None:
+            principal = msgspec.structs.replace(principal, claims={})
+        parcel = Parcel(
+            token=self.token,
+            key=self.key,
+            principal=principal,
+            route=route_of(self.guest),
+            session=self._session,
+            legs=self._legs,
+            resume=self._bound.resume,
+            seat=seat,
+            contents=self.tether.packed(),
+        )
+        self._keeper.parted(self, parcel)
 
     # What time it is
 
@@ -384,7 +444,7 @@ def _whose(guest: Guest) -> str:
     return f"address {guest.exchange.client}" if principal is None else principal.key
 
 
-def _may_have(theirs: Principal | None, mine: Principal | None) -> bool:
+def may_have(theirs: Principal | None, mine: Principal | None) -> bool:
     """Tell whether who comes may have what was opened for somebody: nobody else, and no less.
 
     The service's socket was opened with a token; who shows one that may do other things, or proves

@@ -8,7 +8,8 @@ TETHERS: Final = Metric(
     "tta_gateway_tethers_total",
     "counter",
     "What has become of WebSockets that outlive their connections: `begun`; `resumed`, their"
-    " client has come back; `reattached`, their service was reached again; `ended`."
+    " client has come back; `reattached`, their service was reached again; `handed_over`, they"
+    " go on at another worker or node; `ended`."
     " Of those bound to a channel: `bound`; `unbound`, it may not be in it; `unshared`,"
     " `unheard`: messages that could not be published, or told the service.",
     ("event",),
@@ -17,6 +18,7 @@ EVENTS: Final = (
     "begun",
     "resumed",
     "reattached",
+    "handed_over",
     "ended",
     "bound",
     "unbound",

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from tta_gateway.features.tether.parcel import Parcel
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.socket import Socket
 
@@ -78,6 +79,48 @@ class Nobody:
     def seek(self, ask: Ask, told: Callable[[Line | None], None]) -> bool:  # noqa: ARG002 - a port
         """Ask nobody."""
         return False
+
+
+class Afar(Protocol):
+    """The workers of other nodes, to which tethers are handed over by way of the store."""
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether the store that nodes share can be asked."""
+        ...
+
+    def seek(self, ask: Ask, told: Callable[[Parcel | None], None]) -> bool:
+        """Have it handed over; `told` hears later what has come.  False: nobody can be asked."""
+        ...
+
+    def holds(self, token: str, key: tuple[str, str, str] | None) -> None:
+        """Have others know that this worker has a tether, for as long as it does not `forget`."""
+
+    def forget(self, token: str) -> None:
+        """Say so no longer."""
+
+    def put_down(self, parcel: Parcel, told: Callable[[bool], None]) -> None:
+        """Have it be there for who comes; `told` hears whether that was possible."""
+
+
+class NobodyAfar:
+    """The others of a node that shares no store."""
+
+    is_there = False
+
+    def seek(self, ask: Ask, told: Callable[[Parcel | None], None]) -> bool:  # noqa: ARG002 - a port
+        """Ask nobody."""
+        return False
+
+    def holds(self, token: str, key: tuple[str, str, str] | None) -> None:
+        """Tell nobody."""
+
+    def forget(self, token: str) -> None:
+        """Tell nobody."""
+
+    def put_down(self, parcel: Parcel, told: Callable[[bool], None]) -> None:  # noqa: ARG002 - likewise
+        """Put it nowhere."""
+        told(False)
 
 
 class Relayed:

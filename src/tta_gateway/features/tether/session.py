@@ -18,6 +18,7 @@ from tta_gateway.features.tether.algorithm import (
 )
 from tta_gateway.features.tether.backlog import Backlog, Bounds, Queue, Said
 from tta_gateway.features.tether.doubles import Doubles
+from tta_gateway.features.tether.parcel import Contents
 from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.said import Hearing, fate_of
 
@@ -37,6 +38,8 @@ POLICY: Final = 1008
 FAULT: Final = 1011
 RESTART: Final = 1012
 LATER: Final = 1013
+PARTS: Final = 1.0
+"""Seconds that a service may take to answer a Close, where its session goes on elsewhere."""
 _UNTAKEN: Final = 64 * 1024
 """Bytes of the gateway's own that a client may leave untaken before it is heard no further."""
 _OF_TROUBLE: Final = (GOING_AWAY, NO_CODE, LOST, FAULT, RESTART, LATER, 1014, 1015)
@@ -78,6 +81,9 @@ class Leg(Protocol):
     def close(self, code: int, reason: bytes) -> None:
         """End it; nothing more is heard of it."""
 
+    def finish(self, code: int, reason: bytes) -> None:
+        """Have it end: what the service says until it answers that is heard, and its end too."""
+
     def pause(self) -> None:
         """Hear no message for a while."""
 
@@ -102,6 +108,9 @@ class Means(Protocol):
 
         `fate` is what becomes of what it has said and no service hears, if somebody may be at risk.
         """
+
+    def parted(self, tether: "Tether") -> None:
+        """Take that its service says no more: it can be `packed`, once, in a later call."""
 
     def over(self, tether: "Tether") -> None:
         """Know it no longer."""
@@ -157,13 +166,13 @@ class Tether:
     )
 
     def __init__(
-        self, means: Means, terms: Terms, *, token: str, client: Client, now: float
+        self, means: Means, terms: Terms, *, token: str, client: Client | None, now: float
     ) -> None:
-        """Begin with a client, and reach for its service."""
+        """Begin with a client, and reach for its service; without one, wait for it."""
         self.terms = terms
         self.token = token
         """by which the client comes back"""
-        self.state = State.SERVICE_AWAY
+        self.state = State.BOTH_AWAY if client is None else State.SERVICE_AWAY
         self.due = NEVER
         self.has_begun = False
         """Whether the service has been reached before."""
@@ -180,17 +189,17 @@ class Tether:
         self._pinged = -1  # the number in the Ping that is not answered; -1: there is none
         self._asked = NEVER  # when that was
         self._seen = now  # when the client gave its last sign
-        self._gave_up = NEVER  # when a client that is away is waited for no longer
+        # When what is away, or is to end, is waited for no longer
+        self._gave_up = NEVER if client is not None else now + terms.resume
         # The service
         self._leg: Leg | None = None
         self._is_behind = self._was_behind = False  # now, and since the client was looked at last
-        self._tries = 0
         self._since = now  # since when it has been away
-        self._began = NEVER  # when the leg was opened
-        self._retry = NEVER
+        self._began = self._retry = NEVER  # when the leg was opened, and the next is
         self._has_told = False  # the client knows that it is away
-        self._unanswered = 0  # what was passed on since the service has said anything
-        self._reach()
+        self._tries = self._unanswered = 0  # what was passed on since the service has said anything
+        if client is not None:
+            self._reach()
         self._set_due()
 
     # --- the client ---
@@ -373,7 +382,7 @@ class Tether:
 
     def service_said(self, payload: bytes, *, is_text: bool, now: float) -> None:
         """Number a message, keep it, and pass it on."""
-        if not has_service(self.state):
+        if not has_service(self.state) and self.state is not State.PARTING:
             return
         self._unanswered = 0
         self._give(Said(payload, is_text=is_text), now)
@@ -414,6 +423,9 @@ class Tether:
     def service_went(self, leg: Leg, code: int, reason: bytes, now: float) -> None:
         """Look for another endpoint, unless the service has ended it for good."""
         if leg is not self._leg or self.state is State.OVER:
+            return
+        if self.state is State.PARTING:
+            self._parted()
             return
         was_there = has_service(self.state)
         self._leg = None
@@ -472,7 +484,9 @@ class Tether:
         """Do what is due."""
         if self.state is State.OVER:
             return
-        if now >= self._gave_up:
+        if self.state is State.PARTING:
+            self._part_if_due(now)
+        elif now >= self._gave_up:
             self.end(GOING_AWAY, b"the client has gone")
         elif now >= self._lost_at:
             self.end(LATER, b"the service is away: connect again later")
@@ -516,6 +530,72 @@ class Tether:
         if self._client is not None:
             sign = self._asked + _PATIENCE if self._pinged >= 0 else self._seen + _SIGN
         self.due = min(self._gave_up, self._retry, self._lost_at, sign)
+
+    # --- going on at another worker ---
+
+    def part(self, code: int, reason: bytes, now: float) -> None:
+        """Be here no longer: a client that is there hears this, and a service is heard to its end.
+
+        `Means.parted` follows, or the end.
+        """
+        if has_client(self.state):
+            self._let_go_of_client(code, reason)
+        was_there = has_service(self.state)
+        self.state = after(self.state, Event.PARTED)
+        leg = self._leg
+        if was_there and leg is not None:
+            self._gave_up = now + PARTS
+            leg.finish(RESTART, b"it goes on over another socket")
+            self._set_due()
+        else:
+            self._part_from(leg)
+
+    def _part_if_due(self, now: float) -> None:
+        """Part from a service that has not answered in time."""
+        if now >= self._gave_up:
+            self._part_from(self._leg)
+
+    def _part_from(self, leg: Leg | None) -> None:
+        """Hear no more of this service."""
+        if leg is not None:
+            leg.close(GOING_AWAY, b"")
+        self._parted()
+
+    def _parted(self) -> None:
+        self._leg = None
+        self._doubles.lost(self._unanswered, waiting=len(self._queue))
+        self._gave_up = NEVER
+        self._set_due()
+        self._means.parted(self)
+
+    def packed(self) -> Contents:
+        """Return all that it holds, to go on elsewhere; here it is over."""
+        card = self._card
+        self.state = after(self.state, Event.ENDED)
+        self._set_due()
+        return Contents(
+            has_begun=self.has_begun,
+            said=self._backlog.said,
+            kept=self._backlog.packed(),
+            queue=self._queue.packed(),
+            aside=self._aside.packed(),
+            card=None if card is None else (card.payload, card.is_text),
+            unanswered=self._unanswered,
+            doubles=self._doubles.packed(),
+        )
+
+    def unpack(self, contents: Contents) -> None:
+        """Go on with what was packed elsewhere; its client comes next."""
+        self.has_begun = contents.has_begun
+        self._backlog.unpack(contents.said, contents.kept)
+        for queue, waiting in ((self._queue, contents.queue), (self._aside, contents.aside)):
+            for payload, is_text in waiting:
+                queue.add(Said(payload, is_text=is_text))
+        if contents.card is not None:
+            payload, is_text = contents.card
+            self._card = Said(payload, is_text=is_text)
+        self._unanswered = contents.unanswered
+        self._doubles.unpack(contents.doubles)
 
     def end(self, code: int, reason: bytes, *, last: Hearing | None = None) -> None:
         """End it: each side that is there hears why, and nothing is kept.

@@ -13,12 +13,15 @@ from tta_gateway.features.tether.bound import TetherBound
 from tta_gateway.features.tether.desk import Desk, Proof
 from tta_gateway.features.tether.guest import Guest, bound_of_route, instead
 from tta_gateway.features.tether.kept import Kept, Place
+from tta_gateway.features.tether.parcel import Parcel
 from tta_gateway.features.tether.relay import (
     TAKEN,
+    Afar,
     Ask,
     Elsewhere,
     Line,
     Nobody,
+    NobodyAfar,
     Relayed,
     Remote,
 )
@@ -45,6 +48,7 @@ MOST_AWAY: Final = 8
 """Tethers of one person whose client is away: of more, who has been away for longest is waited for
 no longer."""
 _NEVER: Final = float("inf")
+_LEAVES: Final = b"the worker goes: connect again"
 
 
 class Watch(Protocol):
@@ -82,7 +86,11 @@ class TetherSockets:
         """hears what has become of a tether (metrics.py)"""
         self.elsewhere: Elsewhere = Nobody()
         """The other workers, which may have the tether that somebody comes back to."""
+        self.afar: Afar = NobodyAfar()
+        """Those of other nodes, where nobody here has it."""
         self.is_leaving = False
+        self._parting: dict[Kept, list[Callable[[bool], None]]] = {}
+        """those that are to go on elsewhere, and who waits for that"""
         self._by_token: dict[str, Kept] = {}
         self._by_session: dict[tuple[str, str, str], list[Kept]] = {}
         self._alone: dict[str, list[Kept]] = {}
@@ -130,13 +138,36 @@ class TetherSockets:
     def begin(self, guest: Guest, ask: Ask, bound: TetherBound, socket: Client) -> Kept:
         """Return a new tether."""
         kept = Kept(self, guest, bound, ask.key)
-        self._by_token[kept.token] = kept
-        if ask.key is not None:
-            self._by_session.setdefault(ask.key, []).append(kept)
-        self.watch.watch(kept)
+        self._list(kept)
         self.counted("begun")
         kept.begin(socket)
         return kept
+
+    def take_up(self, parcel: Parcel, guest: Guest) -> Kept:
+        """Return a tether that was handed over; its client comes next, or is waited for."""
+        kept = Kept(self, guest, bound_of_route(guest.exchange.plan.route), parcel.key, parcel)
+        self._list(kept)
+        kept.go_on(parcel)
+        self.left_alone(kept)
+        return kept
+
+    def _list(self, kept: Kept) -> None:
+        self._by_token[kept.token] = kept
+        if kept.key is not None:
+            self._by_session.setdefault(kept.key, []).append(kept)
+        self.watch.watch(kept)
+        self.afar.holds(kept.token, kept.key)
+
+    def _strike(self, kept: Kept) -> None:
+        """Have nobody find it any more."""
+        self.joined(kept)
+        self._by_token.pop(kept.token, None)
+        if kept.key is not None:
+            left = [one for one in self._by_session.get(kept.key, ()) if one is not kept]
+            if left:
+                self._by_session[kept.key] = left
+            else:
+                self._by_session.pop(kept.key, None)
 
     def take(self, ask: Ask, line: Line) -> bool:
         """Take a client that has come to another worker, if its tether is here."""
@@ -150,11 +181,66 @@ class TetherSockets:
         remote.serve(kept.at(remote))
         return True
 
-    def leave(self) -> None:
-        """Keep nothing any more for whoever goes: nobody comes back to a worker that leaves."""
+    def give(self, ask: Ask, told: Callable[[bool], None]) -> bool:
+        """Hand a tether over to the node that a client has come to; False if it is not here.
+
+        `told` hears whether it is in the store, for that node to take.
+        """
+        kept = self.find(ask) or self._parting_for(ask)
+        if kept is None:
+            return False
+        self._part(kept, told, code=GOING_AWAY, reason=b"it goes on over another connection")
+        return True
+
+    def _parting_for(self, ask: Ask) -> Kept | None:
+        for kept in reversed(self._parting):
+            is_named = kept.token == ask.token if ask.token else kept.key == ask.key
+            if is_named and kept.is_of(ask):
+                return kept
+        return None
+
+    def _part(self, kept: Kept, told: Callable[[bool], None], *, code: int, reason: bytes) -> None:
+        waiting = self._parting.get(kept)
+        if waiting is not None:
+            waiting.append(told)
+            return
+        self._parting[kept] = [told]
+        self._strike(kept)
+        kept.part(code, reason)
+
+    def parted(self, kept: Kept, parcel: Parcel) -> None:
+        """Put down what is to go on at another worker."""
+        self.watch.forget(kept)
+        self.afar.put_down(parcel, partial(self._put, kept, parcel))
+
+    def _put(self, kept: Kept, parcel: Parcel, is_down: bool) -> None:
+        """Tell that it is there for others; where it could not be put down it goes on here."""
+        waiting = self._parting.pop(kept)
+        if is_down:
+            self.counted("handed_over")
+        elif self.is_leaving:
+            self.counted("ended")
+        else:
+            self.take_up(parcel, kept.guest)
+        for told in waiting:
+            told(is_down)
+
+    def leave(self) -> bool:
+        """Keep nothing any more for whoever goes: nobody comes back to a worker that leaves.
+
+        Others may go on with what is put down for them.  Tell whether nothing is left to be done.
+        """
         self.is_leaving = True
         for kept in [one for one in self._by_token.values() if not one.is_here][:_IN_A_TURN]:
-            kept.tether.end(RESTART, b"the worker goes: connect again")
+            if self.afar.is_there:
+                self._part(kept, _nobody_waits, code=RESTART, reason=_LEAVES)
+            else:
+                kept.tether.end(RESTART, _LEAVES)
+        return not self._parting and all(one.is_here for one in self._by_token.values())
+
+    def goes_on(self) -> bool:
+        """Tell whether who is away now is waited for."""
+        return not self.is_leaving or self.afar.is_there
 
     def left_alone(self, kept: Kept) -> None:
         """Take note that a client is away; of one person only so many are waited for."""
@@ -175,14 +261,14 @@ class TetherSockets:
         """Know a tether no longer."""
         self.watch.forget(kept)
         self.counted("ended")
-        self.joined(kept)
-        self._by_token.pop(kept.token, None)
-        if kept.key is not None:
-            left = [one for one in self._by_session.get(kept.key, ()) if one is not kept]
-            if left:
-                self._by_session[kept.key] = left
-            else:
-                self._by_session.pop(kept.key, None)
+        self.afar.forget(kept.token)
+        self._strike(kept)
+        for told in self._parting.pop(kept, ()):
+            told(False)
+
+
+def _nobody_waits(is_down: bool) -> None:
+    """Tell nobody."""
 
 
 class _Talk:
@@ -241,25 +327,41 @@ class TetherHearer:
             found.guest = instead(found.guest, guest)
             found.come_back(socket, ask.received)
             self._goes_on(found.at(socket))
-        elif (ask.token or ask.key) and sockets.elsewhere.seek(
-            ask, partial(self._told, guest, ask)
+        elif (ask.token or ask.key) and (
+            sockets.elsewhere.seek(ask, partial(self._told, guest, ask))
+            or sockets.afar.seek(ask, partial(self._given, guest, ask))
         ):
             socket.pause()
         else:
             self._goes_on(sockets.begin(guest, ask, self._bound, socket).at(socket))
 
     def _told(self, guest: Guest, ask: Ask, line: Line | None) -> None:
-        """Go on at another worker, or begin."""
+        """Go on at another worker, or ask those of other nodes."""
         socket = self._socket
         if socket is None:
             if line is not None:
                 line.end()
+        elif line is not None:
+            socket.resume()
+            self._goes_on(Relayed(line, socket))
+        elif not self._sockets.afar.seek(ask, partial(self._given, guest, ask)):
+            self._given(guest, ask, None)
+
+    def _given(self, guest: Guest, ask: Ask, parcel: Parcel | None) -> None:
+        """Go on with what another node has handed over, or begin.
+
+        Where the client has gone meanwhile, it is waited for here.
+        """
+        socket, sockets = self._socket, self._sockets
+        kept = None if parcel is None else sockets.take_up(parcel, guest)
+        if socket is None:
             return
         socket.resume()
-        if line is not None:
-            self._goes_on(Relayed(line, socket))
+        if kept is None:
+            kept = sockets.begin(guest, ask, self._bound, socket)
         else:
-            self._goes_on(self._sockets.begin(guest, ask, self._bound, socket).at(socket))
+            kept.come_back(socket, ask.received)
+        self._goes_on(kept.at(socket))
 
     def _goes_on(self, place: Place | Relayed) -> None:
         self._place = place

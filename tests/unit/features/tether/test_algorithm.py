@@ -26,9 +26,11 @@ def test_each_event_is_in_the_table_or_cannot_happen(state: State, event: Event)
         Event.CLIENT_WENT: has_client(state),
         Event.SERVICE_CAME: not has_service(state),
         Event.SERVICE_WENT: has_service(state),
+        Event.PARTED: not has_client(state),
         Event.ENDED: True,
-    }[event] and state is not State.OVER
-    assert ((state, event) in NEXT) is can_happen
+    }[event]
+    is_alive = state is not State.PARTING or event is Event.ENDED
+    assert ((state, event) in NEXT) is (can_happen and is_alive and state is not State.OVER)
 
 
 @pytest.mark.parametrize(("state", "event"), NEXT)
@@ -40,6 +42,7 @@ def test_an_event_changes_the_side_that_it_is_about_alone(state: State, event: E
         Event.CLIENT_WENT: (False, service),
         Event.SERVICE_CAME: (client, True),
         Event.SERVICE_WENT: (client, False),
+        Event.PARTED: (False, False),
         Event.ENDED: (False, False),
     }[event]
     assert (has_client(then), has_service(then)) == expected

@@ -80,3 +80,25 @@ def test_of_what_waited_in_vain_those_who_listen_hear_and_of_what_was_taken_not(
     queue.clear()
     assert lost == ["left", "left too"]
     assert len(queue) == 0
+
+
+def test_what_is_kept_is_packed_and_kept_elsewhere_under_the_same_numbers() -> None:
+    here, there = Backlog(Bounds(messages=3, size=1000)), Backlog(Bounds(messages=3, size=1000))
+    for number in range(5):
+        here.add(Said(b"%d" % number, is_text=number != 3))
+    there.unpack(here.said, here.packed())
+    assert (there.floor, there.said) == (here.floor, here.said) == (2, 5)
+    assert [(one.payload, one.is_text) for one in there.after(3)] == [(b"3", False), (b"4", True)]
+
+
+def test_elsewhere_no_more_is_kept_than_there_is_room_for() -> None:
+    there = Backlog(Bounds(messages=1, size=1000))
+    there.unpack(7, [(b"6", True), (b"7", True)])
+    assert (there.floor, there.said, there.packed()) == (6, 7, [(b"7", True)])
+
+
+def test_what_waits_is_packed_in_order() -> None:
+    queue = Queue(Bounds(messages=3, size=1000))
+    queue.add(Said(b"a", is_text=True))
+    queue.add(Said(b"b", is_text=False))
+    assert queue.packed() == [(b"a", True), (b"b", False)]

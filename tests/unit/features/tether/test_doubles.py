@@ -148,3 +148,18 @@ def test_bytes_are_remembered_within_bounds() -> None:
         doubles.is_double(b"%d" % number, 0.0)
     doubles.came_back(0.0)
     assert [doubles.is_double(one, 1.0) for one in (b"0", b"512")] == [False, True]
+
+
+def test_what_is_remembered_is_remembered_elsewhere() -> None:
+    here, there = Doubles(), Doubles()
+    named = b'{"id": "message-1"}'
+    here.is_double(named, 0.0)
+    here.is_double(b"of before", 0.0)
+    here.came_back(0.0)
+    here.is_double(b"of now", 0.0)
+    there.unpack(here.packed())
+    there.came_back(1.0)
+    assert [there.is_double(one, 1.0) for one in (named, b"of before", b"of now", b"new")] == [
+        *(True, True, True, False),
+    ]
+    assert there.stopped(b"of now", within=2) is True

@@ -513,6 +513,7 @@ _STEPS = st.lists(
         st.tuples(st.just("service says"), st.integers(1, 3)),
         st.tuples(st.just("cut"), st.integers(0, 3)),
         st.tuples(st.just("service dies"), st.just(0)),
+        st.tuples(st.just("moves"), st.integers(0, 3)),
         st.tuples(st.just("back"), st.just(0)),
     ),
     max_size=40,
@@ -536,6 +537,7 @@ class World:
             "service says": self._service_says,
             "cut": self._cut,
             "service dies": self._service_dies,
+            "moves": self._moves,
             "back": self._back,
         }[step](number)
         assert held.tether.state is not State.OVER
@@ -564,6 +566,15 @@ class World:
         self.service_has += self.held.leg.heard
         self.held.leg.heard = []
         self.held.went()
+
+    def _moves(self, number: int) -> None:
+        """Have it go on at another worker; the service says a last word before it answers."""
+        self._arrives(max(0, len(self.held.client.heard) - number))
+        is_there = self.held.tether.state in (State.ATTACHED, State.CLIENT_AWAY)
+        self.said_by_service += is_there
+        self.service_has += self.held.leg.heard
+        self.held.leg.heard = []
+        self.held.moves(b"s%d" % self.said_by_service)
 
     def _back(self, _: int) -> None:
         held = self.held
@@ -736,3 +747,98 @@ def test_who_is_sent_away_hears_what_becomes_of_what_waited(
     held.tether.end(LATER, b"away")
     assert held.means.fates == [fate]
     assert len(lost) == int(is_kept is not None)
+
+
+# --- going on at another worker ---
+
+
+def test_it_parts_once_its_service_has_said_its_last_and_goes_on_elsewhere() -> None:
+    held = Held()
+    held.client_says(b"a")
+    held.service_says(b"1")
+    held.client_goes()
+    held.service_says(b"2")
+    leg = held.leg
+    held.moves(b"3")
+    assert leg.finished == (1012, b"it goes on over another socket")
+    assert held.is_in(State.BOTH_AWAY)
+    assert held.client_comes(received=1).heard == [b"2", b"3"]
+    held.client_says(b"a")  # said again: the service has had it
+    held.came()
+    assert held.means.told[-2:] == [
+        ("attached", {"resumed": True, "received": 1}),
+        ("reattached", {"unanswered": 0}),
+    ]
+    assert held.leg.heard == []
+
+
+def test_a_client_that_is_there_hears_that_it_goes_on_elsewhere() -> None:
+    held = Held()
+    client = held.client
+    held.moves()
+    assert client.ended == (1001, b"elsewhere")
+    assert held.means.times_over == 0
+
+
+def test_what_waits_for_the_service_waits_elsewhere() -> None:
+    held = Held()
+    held.went()
+    held.client_says(b"a", b"b")
+    held.tether.service_hears(b"of others")
+    held.moves()
+    held.client_comes()
+    held.came()
+    assert (held.leg.heard, held.leg.relayed) == ([b"a", b"b"], [b"of others"])
+
+
+def test_what_had_no_answer_may_be_said_again_elsewhere() -> None:
+    held = Held()
+    held.client_says(b'{"id": "message-1"}')
+    held.moves()
+    held.client_comes()
+    held.client_says(b'{"id": "message-1"}')
+    held.came()
+    assert held.means.told[-1] == ("reattached", {"unanswered": 1})
+    assert held.leg.heard == [b'{"id": "message-1"}']
+
+
+def test_a_card_goes_along() -> None:
+    held = Held()
+    held.client_goes()
+    held.tether.gateway_said(b"card", is_text=True, is_help=True)
+    held.moves()
+    assert held.client_comes().heard == [b"card"]
+
+
+def test_a_service_that_does_not_answer_is_waited_for_only_so_long() -> None:
+    held = Held()
+    held.client_goes()
+    held.tether.part(1001, b"", held.now)
+    assert held.tether.due == pytest.approx(1.0)
+    held.tick(0.5)
+    assert (held.leg.ended, held.means.times_parted) == (None, 0)
+    held.tick(0.5)
+    assert (held.leg.ended, held.means.times_parted) == ((1001, b""), 1)
+    assert held.tether.due == math.inf
+
+
+def test_a_service_that_is_only_reached_for_is_let_go_at_once() -> None:
+    held = Held(opens=False)
+    held.tether.part(1001, b"", held.now)
+    assert (held.leg.ended, held.means.times_parted) == ((1001, b""), 1)
+
+
+def test_what_policies_end_meanwhile_goes_on_nowhere() -> None:
+    held = Held()
+    held.client_goes()
+    held.tether.part(1001, b"", held.now)
+    held.tether.end(1008, b"revoked")
+    assert (held.means.times_over, held.means.times_parted) == (1, 0)
+    assert held.is_in(State.OVER)
+
+
+def test_elsewhere_a_client_is_waited_for_only_so_long() -> None:
+    held = Held()
+    held.moves()
+    held.tick(60.0)
+    assert held.is_in(State.OVER)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from tests.helpers.tether_house import AUTH, EXPIRED, House
 from tests.helpers.tethered import a_line
 from tta_gateway.features.tether.metrics import EVENTS
+from tta_gateway.features.tether.parcel import Parcel, Seat
 from tta_gateway.features.tether.relay import TAKEN, Ask, Line
 from tta_gateway.features.tether.sockets import MOST_AWAY
 from tta_gateway.kernel.message import Response, answer_of
@@ -41,7 +43,8 @@ def test_what_becomes_of_a_tether_is_counted() -> None:
     house.kept[0].on_deadline(1.0)
     house.ear.opened()
     again.closed(1000)
-    assert counted == list(EVENTS[:4])
+    assert counted == ["begun", "resumed", "reattached", "ended"]
+    assert set(counted) < set(EVENTS)
 
 
 def test_events_are_in_the_words_of_the_route_where_it_has_some() -> None:
@@ -505,3 +508,235 @@ def test_a_worker_that_leaves_ends_what_it_keeps_for_clients_elsewhere() -> None
     house.sockets.leave()
     assert there.is_over
     assert len(house.sockets) == 0
+
+
+# --- workers of other nodes ---
+
+
+class Store:
+    """The store by which tethers are handed over, as one worker knows it."""
+
+    def __init__(self) -> None:
+        self.is_there, self.finds = True, False
+        self.held: dict[str, object] = {}
+        self.asked: list[Ask] = []
+        self.told: list[Callable[[Parcel | None], None]] = []
+        self.put: list[tuple[Parcel, Callable[[bool], None]]] = []
+
+    def seek(self, ask: Ask, told: Callable[[Parcel | None], None]) -> bool:
+        self.asked.append(ask)
+        self.told.append(told)
+        return self.finds
+
+    def holds(self, token: str, key: tuple[str, str, str] | None) -> None:
+        self.held[token] = key
+
+    def forget(self, token: str) -> None:
+        self.held.pop(token, None)
+
+    def put_down(self, parcel: Parcel, told: Callable[[bool], None]) -> None:
+        self.forget(parcel.token)
+        self.put.append((msgspec.msgpack.decode(_packed(parcel), type=Parcel), told))
+
+
+_packed = msgspec.msgpack.encode
+
+
+def _afar(**bound: str) -> tuple[House, Store]:
+    """A worker that shares a store, and has nobody to ask there."""
+    house, store = House(words=False, **bound), Store()
+    house.sockets.afar = store
+    return house, store
+
+
+def _beyond(house: House) -> tuple[House, Store]:
+    """A worker of another node, which asks for what it has not."""
+    other, store = _afar()
+    other.plan, store.finds = house.plan, True
+    return other, store
+
+
+def _handed_over(
+    house: House, store: Store, target: str, *, is_down: bool = True
+) -> tuple[Parcel, list[bool]]:
+    """Have somebody ask for a tether whose service answers its Close."""
+    told: list[bool] = []
+    other, asking = _beyond(house)
+    other.came(target)
+    assert house.sockets.give(asking.asked[0], told.append)
+    house.ear.closed(1012, b"", is_of_policy=False)
+    parcel, put = store.put[-1]
+    put(is_down)
+    return parcel, told
+
+
+def test_a_tether_goes_on_at_another_node() -> None:
+    house, store = _afar()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    house.ear.message(b"1", is_text=True)
+    hearer.closed(1006)
+    house.ear.message(b"2", is_text=True)
+    session = house.desk.legs[0][0].session
+    target = f"/ws?session_id=s1&resume={socket.events()[0]['resume']}&received=1"
+    parcel, told = _handed_over(house, store, target)
+    assert (told, len(house.sockets), house.kept, store.held) == ([True], 0, [], {})
+    other, there = _beyond(house)
+    back, again = other.came(target)
+    was_read = back.is_read
+    there.told[0](parcel)
+    assert (was_read, back.is_read) == (False, True)
+    assert (back.events()[0]["resumed"], back.texts()) == (True, ["2"])
+    other.ear.opened()
+    assert back.events()[1] == {"event": "connection", "status": "reattached", "unanswered": 0}
+    guest = other.desk.legs[0][0]
+    assert (guest.session, guest.number) == (session, 2)
+    again.message(b"a", is_text=True)
+    assert other.leg.heard == [b"a"]
+    again.closed(1006)
+    assert other.came("/ws?session_id=s1")[0].events()[0]["resumed"] is True
+    assert list(there.held.values()) == [parcel.key]
+
+
+def test_who_has_gone_meanwhile_is_waited_for_where_it_has_come_to() -> None:
+    house, store = _afar()
+    socket, _ = house.joined()
+    target = f"/ws?resume={socket.events()[0]['resume']}"
+    parcel, _ = _handed_over(house, store, target)
+    assert socket.ended == (1001, b"it goes on over another connection")
+    other, there = _beyond(house)
+    _, hearer = other.came(target)
+    hearer.closed(1006)
+    there.told[0](parcel)
+    back, _ = other.came(target)
+    assert back.events()[0]["resumed"] is True
+
+
+def test_who_is_known_nowhere_begins_anew_behind_those_of_the_node_and_of_others() -> None:
+    house, others = _beside(House())
+    house.sockets.afar = store = Store()
+    store.finds = True
+    socket, _ = house.came("/ws?session_id=s1")
+    assert store.asked == []
+    others.told[0](None)
+    store.told[0](None)
+    house.ear.opened()
+    assert socket.events()[0]["resumed"] is False
+    gone, hearer = house.came("/ws?session_id=s2")
+    hearer.closed(1006)
+    others.told[1](None)
+    assert len(store.told) == 1
+    store.finds = False
+    house.came("/ws?session_id=s3")
+    others.told[2](None)
+    assert (len(house.sockets), gone.ended) == (2, None)
+
+
+def test_what_cannot_be_put_down_goes_on_here() -> None:
+    house, store = _afar()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    hearer.closed(1006)
+    target = f"/ws?resume={socket.events()[0]['resume']}"
+    _, told = _handed_over(house, store, target, is_down=False)
+    assert (told, len(house.sockets)) == ([False], 1)
+    assert house.came(target)[0].events()[0]["resumed"] is True
+
+
+def test_nobody_elses_tether_is_given_nor_one_that_is_not_here() -> None:
+    house, _ = _afar()
+    socket, _ = house.joined("/ws?session_id=s1")
+    other, asking = _beyond(house)
+    for target, who in (
+        (f"/ws?resume={socket.events()[0]['resume']}", "p2"),
+        ("/ws?session_id=s1", "p1"),  # whose client is there
+        ("/ws?resume=none", "p1"),
+    ):
+        other.came(target, who)
+    assert [house.sockets.give(ask, lambda _: None) for ask in asking.asked] == [False] * 3
+    assert socket.ended is None
+
+
+def test_who_ask_while_it_parts_are_told_with_the_others() -> None:
+    house, store = _afar()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    hearer.closed(1006)
+    other, asking = _beyond(house)
+    for target in (f"/ws?resume={socket.events()[0]['resume']}", "/ws?session_id=s1"):
+        other.came(target)
+    other.came("/ws?session_id=s1", "p2")
+    told: list[bool] = []
+    given = [house.sockets.give(ask, told.append) for ask in asking.asked]
+    house.ear.closed(1012, b"", is_of_policy=False)
+    store.put[0][1](True)
+    assert (given, told, len(store.put)) == ([True, True, False], [True, True], 1)
+
+
+def test_what_ends_while_it_parts_is_not_handed_over() -> None:
+    house, store = _afar(channel="room:", parameter="room_id")
+    socket, hearer = house.joined("/ws?room_id=r1")
+    hearer.closed(1006)
+    other, asking = _beyond(house)
+    other.came(f"/ws?room_id=r1&resume={socket.events()[0]['resume']}")
+    told: list[bool] = []
+    house.sockets.give(asking.asked[0], told.append)
+    house.ear.closed(1012, b"", is_of_policy=False)
+    house.sockets._by_token.clear()
+    next(iter(house.sockets._parting)).tether.end(1008, b"revoked")
+    taken = house.bond.taken
+    assert taken is not None
+    taken(Seat("name", 1, 2, "epoch"))
+    assert (told, store.put, house.kept) == ([False], [], [])
+
+
+def test_its_place_in_a_channel_goes_along() -> None:
+    house, store = _afar(channel="room:", parameter="room_id")
+    socket, hearer = house.joined("/ws?room_id=r1")
+    hearer.closed(1006)
+    target = f"/ws?room_id=r1&resume={socket.events()[0]['resume']}"
+    other, there = _beyond(house)
+    other.came(target)
+    house.sockets.give(there.asked[0], lambda _: None)
+    house.ear.closed(1012, b"", is_of_policy=False)
+    assert store.put == []
+    taken = house.bond.taken
+    assert taken is not None
+    taken(seat := Seat("name", 1, 2, "epoch"))
+    there.told[0](store.put[0][0])
+    assert (other.bond.seat, other.bond.heard) == (seat, ["came back"])
+
+
+def test_a_worker_that_leaves_puts_down_what_it_has() -> None:
+    house, store = _afar()
+    counted: list[str] = []
+    house.sockets.count = counted.append
+    _, hearer = house.joined("/ws?session_id=s1")
+    hearer.closed(1006)
+    socket, there = house.joined("/ws?session_id=s2")
+    assert not house.sockets.leave()
+    house.desk.legs[0][1].closed(1012, b"", is_of_policy=False)
+    store.put[0][1](True)
+    assert (len(store.put), socket.ended, house.sockets.leave()) == (1, None, True)
+    there.closed(1012)
+    assert not house.sockets.leave()
+    house.desk.legs[1][1].closed(1012, b"", is_of_policy=False)
+    store.put[1][1](False)
+    assert house.sockets.leave()
+    assert counted[2:] == ["handed_over", "ended"]
+    assert len(house.sockets) == 0
+
+
+def test_where_there_is_no_store_it_ends_what_it_has() -> None:
+    house, store = _afar()
+    store.is_there = False
+    _, hearer = house.joined()
+    house.sockets.leave()
+    hearer.closed(1006)
+    assert (len(house.sockets), store.put) == (0, [])
+
+
+def test_of_a_person_nothing_is_packed_that_says_more_than_who_they_are() -> None:
+    house, store = _afar()
+    _, hearer = house.joined("/ws?session_id=s1", shown={"claims": {"name": "Ada"}})
+    hearer.closed(1006)
+    parcel, _ = _handed_over(house, store, "/ws?session_id=s1")
+    assert parcel.principal is not None
+    assert (parcel.principal.key, parcel.principal.claims) == ("today/p1", {})

@@ -1,0 +1,286 @@
+"""Sockets that outlive their node: two nodes over one Valkey, in front of the same endpoints.
+
+Who comes back at the other node gets what was missed, once and in order, and goes on with the same
+session; behind the death of what had held it they begin anew, and are told so.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.realtime.test_tether import SECRET, House, Talk, Told, token_of
+from tests.helpers.gateway import Gateway, free_port, start_gateway
+from tests.helpers.slow import wait_until, workers_of
+from tests.helpers.valkey_server import Server, server
+
+pytestmark = [pytest.mark.e2e, pytest.mark.redis]
+
+MARK: Final = "not to be read in the store"
+WORDS: Final = ("Traceback", "exchange_failed", "task_died")
+
+
+class Nodes:
+    """Both, and what starts a third."""
+
+    def __init__(self, folder: Path, store: Server) -> None:
+        """Start none."""
+        self.folder, self.store = folder, store
+        self.ports = {"a": free_port(), "b": free_port()}
+        self.here: House
+        self.there: House
+
+    def end_endpoints(self) -> None:
+        for name in list(self.here.running):
+            self.here.kill(name)
+
+    def start(self, name: str) -> House:
+        """Start a node; its endpoints are those of all."""
+        folder = self.folder / name
+        folder.mkdir()
+        (folder / "secret").write_text(SECRET)
+        (folder / "key").write_text(bytes(range(32)).hex())
+        made = start_gateway(_config(folder, self.ports, self.store.port), folder)
+        assert wait_until(lambda: _hears(made))
+        return House(made, self.ports)
+
+
+def _hears(node: Gateway) -> bool:
+    return node.log.read_text().count('"event":"valkey_reached"') >= 2
+
+
+def _config(folder: Path, ports: dict[str, int], store: int) -> dict[str, object]:
+    tether = {"resume": "20s", "reattach": "5s"}
+    kept = {
+        "service": "chat",
+        "auth_query": {"token": "token", "subject": "player_id"},
+        "tether": tether,
+    }
+    return {
+        "listen": "127.0.0.1:0",
+        "state_dir": str(folder / "state"),
+        "workers": 2,
+        "encryption": {"keys": [{"file": str(folder / "key")}]},
+        "valkey_url": f"redis://127.0.0.1:{store}",
+        "identity": {"issuers": [{"name": "today", "secret": {"file": str(folder / "secret")}}]},
+        "services": {
+            "chat": {
+                "endpoints": [f"http://127.0.0.1:{port}" for port in ports.values()],
+                "outliers": "off",
+            }
+        },
+        "realtime": {
+            "channels": {
+                "room:{room_id}": {"publish": {}, "keep": {"size": 1000, "time": "1h"}},
+            }
+        },
+        "routes": [
+            {"path": "/ws/chat", **kept},
+            {"path": "/ws/room", **kept, "tether": {**tether, "channel": "room:{room_id}"}},
+        ],
+    }
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Nodes]:
+    with server("redis") as store, contextlib.ExitStack() as stack:
+        made = Nodes(tmp_path, store)
+        made.here = made.start("one")
+        stack.callback(made.here.gateway.stop)
+        made.there = made.start("two")
+        stack.callback(made.there.gateway.stop)
+        made.there.running = made.here.running
+        stack.callback(made.end_endpoints)
+        for name in made.ports:
+            made.here.start(name)
+        yield made
+        for node in (made.here, made.there):
+            printed = node.gateway.log.read_text()
+            assert [word for word in WORDS if word in printed] == []
+
+
+def _back(house: House, talk: Talk, query: str, *, received: int, path: str = "/ws/chat") -> Talk:
+    """Come back by the token that was told."""
+    token = talk.status["resume"]
+    url = f"token={token_of('p1')}&{query}&resume={token}&received={received}"
+    back = Talk(house.connect(url, path=path))
+    back.status = back.event()
+    return back
+
+
+def _in_channel(talk: Talk) -> None:
+    """Wait until a socket is with its service and in its channel, in whichever order."""
+    statuses: set[str] = set()
+    while statuses != {"attached", "bound"}:
+        told = json.loads(talk.hear())
+        content = told.get("content", {})
+        if content.get("status") == "attached":
+            talk.status = content
+        statuses |= {content["status"]} if content else set()
+
+
+def _reattached(talk: Talk) -> Told:
+    """What is told when the service is there again, behind what was missed."""
+    told = talk.event()
+    assert told["status"] == "reattached"
+    return told
+
+
+def test_who_comes_to_another_node_gets_what_was_missed_once_and_in_order(nodes: Nodes) -> None:
+    talk = nodes.here.join("session_id=s1")
+    first = talk.told()
+    talk.socket.send("burst 40")
+    heard = [talk.hear() for _ in range(5)]
+    talk.cut()
+    time.sleep(0.3)
+    back = _back(nodes.there, talk, "session_id=s1", received=1 + len(heard))
+    assert (back.status["resumed"], back.status["received"]) == (True, 6)
+    assert "missed" not in back.status
+    heard += [back.hear() for _ in range(35)]
+    assert heard == [f"{number}" for number in range(40)]
+    assert _reattached(back)["unanswered"] == 0
+    again = back.told()["fields"]
+    assert again["x-socket-session"] == first["fields"]["x-socket-session"]
+    assert again["x-socket-number"] == "2"
+    assert back.ask("on")["heard"] == "on"
+    home = _back(nodes.here, back, "session_id=s1", received=1 + 40 + 2)
+    assert home.status["resumed"] is True
+    _reattached(home)
+    assert home.told()["fields"]["x-socket-number"] == "3"
+    assert home.ask("still on")["heard"] == "still on"
+    home.socket.close()
+
+
+def test_an_unmodified_client_goes_on_with_its_session_there(nodes: Nodes) -> None:
+    talk = nodes.here.join("session_id=s2")
+    talk.told()
+    talk.settle()
+    talk.cut()
+    talk.rest()
+    time.sleep(0.6)
+    back = nodes.there.join("session_id=s2")
+    assert back.status["resumed"] is True
+    _reattached(back)
+    assert back.told()["fields"]["x-socket-number"] == "2"
+    other = nodes.here.join("session_id=s2", subject="p2")
+    assert other.status["resumed"] is False
+    for one in (back, other):
+        one.socket.close()
+
+
+def test_what_no_service_had_been_told_waits_there(nodes: Nodes) -> None:
+    talk = nodes.here.join("session_id=s3")
+    talk.told()
+    for name in nodes.ports:
+        nodes.here.kill(name)
+    assert talk.event()["status"] == "service_away"
+    for number in range(3):
+        talk.socket.send(f"{MARK} {number}")
+    talk.settle()
+    talk.cut()
+    back = _back(nodes.there, talk, "session_id=s3", received=1)
+    assert back.status["resumed"] is True
+    nodes.here.start("b")
+    told: list[Told] = []
+    while len(told) < 4:
+        message = json.loads(back.hear())
+        told += [message] if "from" in message else []
+    assert [one["heard"] for one in told[1:]] == [f"{MARK} {number}" for number in range(3)]
+    back.socket.close()
+
+
+def test_nobody_else_has_it_handed_over(nodes: Nodes) -> None:
+    talk = nodes.here.join("session_id=s4")
+    talk.told()
+    query = f"session_id=s4&resume={talk.status['resume']}&received=0"
+    other = nodes.there.join(query, subject="p2")
+    assert other.status["resumed"] is False
+    assert talk.ask("mine")["heard"] == "mine"
+    for one in (talk, other):
+        one.socket.close()
+
+
+def test_a_node_that_stops_leaves_what_it_has_to_the_other(nodes: Nodes) -> None:
+    """One client has gone before, and one is told to go."""
+    away, there = nodes.here.join("session_id=s5"), nodes.here.join("session_id=s6")
+    for one in (away, there):
+        one.told()
+    away.socket.send("burst 10")
+    heard = [away.hear() for _ in range(3)]
+    away.cut()
+    time.sleep(0.3)
+    nodes.here.gateway.process.send_signal(signal.SIGTERM)
+    code, _ = there.end()
+    assert code in (1001, 1012)
+    back = _back(nodes.there, there, "session_id=s6", received=1)
+    assert back.status["resumed"] is True
+    nodes.here.gateway.process.wait(20.0)
+    stored = nodes.store.say("KEYS", "*tether:*")
+    assert b"!tether:" in stored
+    other = _back(nodes.there, away, "session_id=s5", received=1 + len(heard))
+    assert other.status["resumed"] is True
+    heard += [other.hear() for _ in range(7)]
+    assert heard == [f"{number}" for number in range(10)]
+    for one in (back, other):
+        one.socket.close()
+
+
+@pytest.mark.parametrize("victim", ["worker", "node"])
+def test_behind_the_death_of_who_had_it_they_begin_anew(nodes: Nodes, victim: str) -> None:
+    talk = nodes.here.join("session_id=s7")
+    talk.told()
+    running = nodes.here.gateway.process.pid
+    workers = workers_of(running)
+    for pid in workers if victim == "worker" else [running, *workers]:
+        os.kill(pid, signal.SIGKILL)
+    talk.rest()
+    begun = time.monotonic()
+    back = _back(nodes.there, talk, "session_id=s7", received=1)
+    assert back.status["resumed"] is False
+    assert time.monotonic() - begun < 3.0
+    assert back.told()["fields"]["x-socket-number"] == "1"
+    again = nodes.there.join("session_id=s8")
+    assert again.status["resumed"] is False
+    for one in (back, again):
+        one.socket.close()
+
+
+def test_the_death_of_who_had_it_before_is_nothing_to_who_has_gone_on(nodes: Nodes) -> None:
+    talk = nodes.here.join("session_id=s9")
+    talk.told()
+    back = _back(nodes.there, talk, "session_id=s9", received=1)
+    _reattached(back)
+    back.told()
+    nodes.here.gateway.process.kill()
+    nodes.here.gateway.process.wait()
+    assert back.ask("still here")["heard"] == "still here"
+    back.socket.close()
+
+
+def test_in_a_channel_they_hear_what_was_said_there_on_the_way(nodes: Nodes) -> None:
+    path = "/ws/room"
+    queries = [f"token={token_of(who)}&session_id={who}&room_id=r1" for who in ("p1", "p2")]
+    mine = Talk(nodes.here.connect(queries[0], path=path))
+    theirs = Talk(nodes.there.connect(queries[1], path=path))
+    for one in (mine, theirs):
+        _in_channel(one)
+    mine.cut()
+    for number in range(5):
+        theirs.socket.send(f'{{"theirs": {number}}}')
+    time.sleep(0.3)
+    back = _back(nodes.there, mine, "session_id=p1&room_id=r1", received=0, path=path)
+    assert back.status["resumed"] is True
+    theirs.socket.send('{"theirs": 5}')
+    heard: list[int] = []
+    while len(heard) < 6:
+        said = json.loads(back.hear())
+        heard += [said["theirs"]] if "theirs" in said else []
+    assert heard == list(range(6))
+    for one in (back, theirs):
+        one.socket.close()
