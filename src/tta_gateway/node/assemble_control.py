@@ -25,6 +25,7 @@ from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.erasure import api as erasure
 from tta_gateway.features.error_records import api as error_records
 from tta_gateway.features.escalation import api as escalation
+from tta_gateway.features.escalation.register import Register
 from tta_gateway.features.identity import (
     accounts_admin_api,
     accounts_api,
@@ -207,15 +208,21 @@ class Control:
         """Have all nodes know of incidents, and look after those of a node that is gone."""
         self.carrying = Carrying(
             Incoming(self.log, clock, self.incidents.is_shared),
-            DatabaseShelf(self.databases, self._open_database, register_of),
+            DatabaseShelf(self.databases, self._open_database, self._register_of),
             ask=self.incidents.of_guard,
             travelling=self.incidents.travelling,
         )
         self.incidents.elsewhere = Elsewhere(
-            lambda: register_of(self.databases),
+            self._register,
             node=lambda: self.carrying.node,
             wall=clock.wall,
         )
+
+    def _register(self) -> Register:
+        return self._register_of(self.databases)
+
+    def _register_of(self, databases: Databases) -> Register:
+        return register_of(databases, self.incidents.ring)
 
     def _topologies(self) -> Topologies:
         ask = partial(discover, name=NAME)
@@ -406,6 +413,7 @@ class Control:
             store=self._change_store,
             open=self._open_database,
             is_there=self._has_database,
+            register=self._register,
             shown=self.issuance.bearers.themselves,
             is_admin=admin_token.shows(self._admin_token),
         )

@@ -205,7 +205,7 @@ class Once:
         self.fail = fail
 
     def __call__(self, path: Path | None) -> SqliteStore:
-        return self.fail(path) if path is not None else SqliteStore(None)
+        return self.fail(path) if path is not None else SqliteStore(None, seal)
 
 
 def test_the_death_of_a_task_is_told(tmp_path: Path) -> None:

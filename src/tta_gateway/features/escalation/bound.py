@@ -14,6 +14,8 @@ level 3 three times as many, whatever their levels; further ones are counted.  W
 the person is kept besides: workers bound that (features/safety/accounts.py)."""
 _MINUTE: Final = 60.0
 _DAY: Final = 24 * 3600.0
+KEEP: Final = 2192 * _DAY
+"""Seconds for which what is over is kept at least: six years (HIPAA, 45 CFR 164.316(b)(2)(i))."""
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True, tag="webhook"):
@@ -115,7 +117,8 @@ LADDERS: Final[tuple[Ladder, ...]] = (
 class EscalationBound(msgspec.Struct, frozen=True, kw_only=True):
     """The policy; `node` is how notices name this machine, `link` where incidents are listed.
 
-    `subscribers` are told by each call of each level, whomever else it goes to.
+    `subscribers` are told by each call of each level, whomever else it goes to; `keep` is for how
+    long what is over is kept.
     """
 
     node: str = ""
@@ -123,6 +126,7 @@ class EscalationBound(msgspec.Struct, frozen=True, kw_only=True):
     contacts: tuple[Contact, ...] = ()
     subscribers: tuple[ServiceHook, ...] = ()
     ladders: tuple[Ladder, ...] = LADDERS
+    keep: float = KEEP
 
     def ladder(self, level: int) -> Ladder:
         """Return what is done about a level."""
@@ -257,12 +261,16 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guard has to be carried; `can_take`: others' incidents would be kept on its disk."""
+    """What a guard has to be carried; `can_take`: others' incidents would be kept on its disk.
+
+    `keep` is for how long all that is over is kept.
+    """
 
     node: str
     name: str
     can_take: bool
     bundles: tuple[Bundle, ...]
+    keep: float = KEEP
 
 
 class Yielded(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,7 +288,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What a guard is told in return: what has been kept, and what is for it to do.
 
     It takes `bundles` over; `reports` and `acts` came to other nodes and are about its incidents;
-    of `others` it knows more, or nothing else where that is the `whole`.
+    of `others` it knows more, or nothing else where that is the `whole`.  What is `refused` nobody
+    can keep, `why` by the name of an error: it waits for a change, or the next guard.
     """
 
     node: str
@@ -291,3 +300,5 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     acts: tuple[Act, ...] = ()
     others: tuple[Other, ...] = ()
     whole: bool = False
+    refused: tuple[int, ...] = ()
+    why: str = ""

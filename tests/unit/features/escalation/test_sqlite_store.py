@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.incidents import NOW, a_report
+from tests.helpers.incidents import NOW, a_report, a_seal
 from tta_gateway.features.escalation.algorithm import opened
 from tta_gateway.features.escalation.bound import Act, Other, Owed, Sent
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 
 
 def test_the_file_is_its_owner_s_alone_and_waits_for_the_disk(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
     (synchronous,) = store._db.execute("PRAGMA synchronous").fetchone()
     (mode,) = store._db.execute("PRAGMA journal_mode").fetchone()
@@ -28,7 +28,7 @@ def put_and_fail(store: SqliteStore, within: AbstractContextManager[None]) -> No
 
 
 def test_half_a_transaction_leaves_nothing(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     with pytest.raises(KeyError):
         put_and_fail(store, store.transaction())
     assert store.incidents(10, all=True) == []
@@ -41,7 +41,7 @@ def test_half_a_transaction_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_kept_is_there_for_the_next_guard(tmp_path: Path) -> None:
-    first = SqliteStore(tmp_path / NAME)
+    first = SqliteStore(tmp_path / NAME, a_seal())
     incident = opened(a_report(), NOW)
     act = Act(id="a", incident=incident.id, does="note", by="ben", at=NOW, text="x")
     with first.transaction():
@@ -50,7 +50,7 @@ def test_what_was_kept_is_there_for_the_next_guard(tmp_path: Path) -> None:
         first.owe(Owed(call="c", contact="k", incident=incident.id, number=1))
         first.add_act(act)
     first.close()
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     assert store.incident(incident.id) == incident
     assert store.open_of("ada", drill=False) == incident
     assert store.open_of("ada", drill=True) is None
@@ -64,7 +64,7 @@ def test_what_was_kept_is_there_for_the_next_guard(tmp_path: Path) -> None:
 
 
 def test_a_call_is_in_vain_only_when_each_contact_has_been_tried(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     assert not store.is_unreached("c")
     store.owe(Owed(call="c", contact="a", incident="i", number=1, tries=1))
     store.owe(Owed(call="c", contact="b", incident="i", number=1))
@@ -78,7 +78,7 @@ def test_a_call_is_in_vain_only_when_each_contact_has_been_tried(tmp_path: Path)
 
 
 def test_what_is_due_later_is_not_given_and_said_to_be(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     assert store.next_due(NOW) == float("inf")
     store.owe(Owed(call="c", contact="a", incident="i", number=1, due=NOW + 5.0))
     assert store.owed("a", NOW, 9) == []
@@ -86,15 +86,15 @@ def test_what_is_due_later_is_not_given_and_said_to_be(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_version_is_left_as_it_is(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     store._db.execute("PRAGMA user_version = 99")
     store.close()
     with pytest.raises(OSError, match="another version"):
-        SqliteStore(tmp_path / NAME)
+        SqliteStore(tmp_path / NAME, a_seal())
 
 
 def test_a_copy_in_memory_holds_what_the_file_does_and_is_another(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     store.put(opened(a_report(), NOW))
     copy = store.copied()
     assert copy.incidents(10, all=True) == store.incidents(10, all=True)
@@ -108,11 +108,11 @@ def test_a_copy_in_memory_holds_what_the_file_does_and_is_another(tmp_path: Path
 def test_a_file_that_is_read_alone_keeps_its_name_and_what_replaces_it_has_another(
     tmp_path: Path,
 ) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     store.put(opened(a_report(), NOW))
     name = store.node()
     store.close()
-    read, renewed = SqliteStore(None), SqliteStore(None)
+    read, renewed = SqliteStore(None, a_seal()), SqliteStore(None, a_seal())
     read.salvage(tmp_path / NAME, as_itself=True)
     renewed.salvage(tmp_path / NAME)
     assert read.node() == name
@@ -121,7 +121,7 @@ def test_a_file_that_is_read_alone_keeps_its_name_and_what_replaces_it_has_anoth
 
 
 def test_what_is_lost_of_a_damaged_file_is_not_to_be_carried(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     incident = opened(a_report(), NOW)
     store.put(incident)
     store.add(a_report(), incident.id)
@@ -131,7 +131,7 @@ def test_what_is_lost_of_a_damaged_file_is_not_to_be_carried(tmp_path: Path) -> 
     store._db.execute("DELETE FROM reports WHERE id = 'r2'")
     store._db.execute("DELETE FROM acts")
     store.close()
-    made = SqliteStore(None)
+    made = SqliteStore(None, a_seal())
     made.salvage(tmp_path / NAME)
     (bundle,) = made.bundles(9)
     assert [one.id for one in bundle.reports] == ["r1"]
@@ -141,7 +141,7 @@ def test_what_is_lost_of_a_damaged_file_is_not_to_be_carried(tmp_path: Path) -> 
 
 
 def test_much_of_one_incident_does_not_hide_what_is_to_be_carried_of_others() -> None:
-    store = SqliteStore(None)
+    store = SqliteStore(None, a_seal())
     incident = opened(a_report("r9", person="bob"), NOW)
     for number in range(3):
         store.add(a_report(f"r{number}"), "unreadable")
@@ -156,7 +156,7 @@ def test_much_of_one_incident_does_not_hide_what_is_to_be_carried_of_others() ->
 def test_a_file_of_the_first_version_is_taken_on_and_all_of_it_is_to_be_carried(
     tmp_path: Path,
 ) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     incident = opened(a_report(), NOW)
     store.put(incident)
     store.add(a_report(), incident.id)
@@ -165,16 +165,16 @@ def test_a_file_of_the_first_version_is_taken_on_and_all_of_it_is_to_be_carried(
         store._db.execute(f"DROP TABLE {table}")
     store._db.execute("PRAGMA user_version = 1")
     store.close()
-    again = SqliteStore(tmp_path / NAME)
+    again = SqliteStore(tmp_path / NAME, a_seal())
     (bundle,) = again.bundles(9)
     assert (bundle.incident, len(bundle.reports), len(bundle.acts)) == (incident, 1, 1)
     assert len(again.node()) == 32
-    assert SqliteStore(None).node() != again.node()
+    assert SqliteStore(None, a_seal()).node() != again.node()
     again.close()
 
 
 def test_what_is_carried_leaves_the_outbox_unless_it_has_changed_since(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     incident = opened(a_report(), NOW)
     store.put(incident)
     store.add(a_report(), incident.id)
@@ -192,7 +192,7 @@ def test_what_is_carried_leaves_the_outbox_unless_it_has_changed_since(tmp_path:
 
 
 def test_many_reports_are_carried_in_parts_and_much_text_by_itself() -> None:
-    store = SqliteStore(None)
+    store = SqliteStore(None, a_seal())
     incident = opened(a_report(), NOW)
     other = opened(a_report("r9", person="bob"), NOW)
     store.put(other)
@@ -209,7 +209,7 @@ def test_many_reports_are_carried_in_parts_and_much_text_by_itself() -> None:
 
 
 def test_incidents_of_others_are_known_by_their_person() -> None:
-    store = SqliteStore(None)
+    store = SqliteStore(None, a_seal())
     other = Other(id="w", person="ada", level=2, is_open=True)
     store.keep_others([other], whole=False)
     assert store.other_of("ada") == other
@@ -229,6 +229,6 @@ def test_incidents_of_others_are_known_by_their_person() -> None:
 
 
 def test_a_notice_that_was_confirmed_elsewhere_is_restored() -> None:
-    store = SqliteStore(None)
+    store = SqliteStore(None, a_seal())
     store.restore(Sent(call="c", contact="first", number=3, level=2, confirmed=NOW), "i")
     assert store.confirmations("i") == [("c", "first", 3, NOW)]
