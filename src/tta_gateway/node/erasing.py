@@ -81,7 +81,8 @@ class Erasing:
         """Begin without a configuration.
 
         `store` returns where changes are kept, `open` has the database opened, `is_there` tells
-        whether it is; `register` where incidents of all nodes are; `shown` returns whose access token it is, or raises ClientFault.
+        whether it is; `register` returns where incidents of all nodes are; `shown` returns whose
+        access token it is, or raises ClientFault.
         """
         self._log = log
         self._wall = clock.wall

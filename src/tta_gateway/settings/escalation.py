@@ -22,6 +22,8 @@ from pydantic import (
 
 from tta_gateway.features.escalation.bound import (
     LADDERS,
+    LEAST_YEARS,
+    YEAR,
     Contact,
     EscalationBound,
     Hook,
@@ -76,6 +78,7 @@ PolicyFile: TypeAlias = Annotated[
     WithJsonSchema({"title": "file", "type": "string"}),
 ]
 Within: TypeAlias = Annotated[Duration, Field(ge=1.0)]
+Years: TypeAlias = Annotated[int, Field(ge=LEAST_YEARS, le=100)]
 _HOUR: Final = 3600.0
 
 
@@ -203,6 +206,11 @@ class EscalationConfig(Config):
     reached from where they are; the id of the incident follows behind a slash.  Left out, that of
     `admin`, which is of use on the same machine."""
 
+    keep: Years = LEAST_YEARS
+    """For how many years an incident is kept that is over, with its reports and all that was done about
+    it, in the guard's file and in the database; then it is deleted.  No less than 6 (HIPAA, 45 CFR
+    164.316(b)(2)(i)).  One that is not over is never deleted."""
+
     policy: Annotated[PolicyFile | None, Field(exclude=True)] = None
     """A file in YAML that holds `levels` and no more, for clinicians to edit; its path begins at
     the folder of the configuration, and it is watched."""
@@ -323,6 +331,7 @@ def compile(config: EscalationConfig, admin: Address | None, node: str) -> Escal
             subscriber(one.name, one.path, value(one.secret)) for one in config.subscribers
         ),
         ladders=laddered(config),
+        keep=config.keep * YEAR,
     )
 
 

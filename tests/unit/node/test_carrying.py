@@ -64,6 +64,16 @@ class Kept:
         self.has_all = False
         self.spoils = ""
         self.is_away = False
+        self.tidied: list[float] = []
+        self.forgets = 0
+
+    async def erase(self, person: str, *, id: str, at: float) -> None:
+        raise NotImplementedError
+
+    async def tidy(self, keep: float) -> Mapping[str, int]:
+        self.tidied.append(keep)
+        self.forgets -= 1
+        return {"incidents": 1} if self.forgets >= 0 else {}
 
     async def carry(self, said: Outgoing, *, seen: int) -> Heard:
         if self.is_away:

@@ -14,8 +14,11 @@ level 3 three times as many, whatever their levels; further ones are counted.  W
 the person is kept besides: workers bound that (features/safety/accounts.py)."""
 _MINUTE: Final = 60.0
 _DAY: Final = 24 * 3600.0
-KEEP: Final = 2192 * _DAY
-"""Seconds for which what is over is kept at least: six years (HIPAA, 45 CFR 164.316(b)(2)(i))."""
+YEAR: Final = 366 * _DAY
+"""Seconds, never less than a year has."""
+LEAST_YEARS: Final = 6
+"""for which what is over is kept (HIPAA, 45 CFR 164.316(b)(2)(i))"""
+KEEP: Final = LEAST_YEARS * YEAR
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True, tag="webhook"):

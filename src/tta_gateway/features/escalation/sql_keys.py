@@ -1,4 +1,4 @@
-"""Keys of people in SQL: all nodes seal with them what they keep there, and an erasure is one for all.
+"""Keys of people in SQL: all nodes seal with them what they keep there; one erases for all.
 
 They are wrapped by the operator's keys, which all nodes have.  Where these are not named, each node
 has others: then nothing is sealed there, and it is told of (node/carrying.py).  Within a step the

@@ -68,9 +68,8 @@ async def _forget(step: Step, before: float) -> dict[str, int]:
 
 async def _seal(step: Step) -> int:
     """Seal some of it; without keys of all nodes, note at least since when it is over."""
-    is_old = _I.over.is_(None)
-    if step.sealing.ring is not None:
-        is_old = or_(is_old, ~_I.sealed)
+    unknown = _I.over.is_(None)
+    is_old = unknown if step.sealing.ring is None else or_(unknown, ~_I.sealed)
     rows = await step.all(select(INCIDENTS).where(is_old).limit(MOST))
     for row in await read(step, rows):
         await put(step, row)

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-VERSION: Final = 3
 _SCHEMA: Final = """
 CREATE TABLE marks (segment TEXT PRIMARY KEY, end INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE incidents (
@@ -65,6 +64,9 @@ CREATE INDEX network_of ON incidents (network) WHERE open
 """
 """Version 3: people are marks, bodies are sealed.  `over` is since when there is nothing more to do
 here, `key` that of the person when it was opened, and what is `aside` is not carried: why not."""
+STEPS: Final = (_SCHEMA, _SHARED, _SEALED)
+"""what each version has added"""
+VERSION: Final = len(STEPS)
 TABLES: Final = {
     "marks": "segment",
     "incidents": "id",
@@ -84,11 +86,11 @@ def prepare(database: sqlite3.Connection, path: object) -> bool:
         raise OSError(f"{path} is of another version ({version}): it is kept as it is")
     if version == VERSION:
         return False
-    for steps in (_SCHEMA, _SHARED, _SEALED)[version:]:
+    for steps in STEPS[version:]:
         for statement in steps.split(";"):
             database.execute(statement)
     database.execute(f"PRAGMA user_version = {VERSION}")
-    return version > 0
+    return bool(version)
 
 
 def copy(table: str, key: str, *, of: sqlite3.Connection, to: sqlite3.Connection) -> None:

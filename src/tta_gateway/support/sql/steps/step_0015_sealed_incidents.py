@@ -14,14 +14,15 @@ def upgrade() -> None:
     the id of what has sealed a row; `person` is a mark of whom a key is, empty for what marks are
     made with.  `text` and `given_to` of acts are empty once they stand in `body`.
     """
-    _add("incidents", sa.Column("over", sa.Double, nullable=True))
+    op.add_column("incidents", sa.Column("over", sa.Double, nullable=True))
     op.create_index("ix_incidents_over", "incidents", ["over"])
     for table in ("incidents", "incident_reports", "incident_acts"):
         sealed = sa.Column("sealed", sa.Boolean, nullable=False, server_default=sa.false())
-        _add(table, sealed)
+        op.add_column(table, sealed)
     for table in ("incidents", "incident_reports"):
-        _add(table, sa.Column("key", sa.String(32), nullable=False, server_default=""))
-    _add("incident_acts", sa.Column("body", sa.LargeBinary, nullable=True))
+        key = sa.Column("key", sa.String(32), nullable=False, server_default="")
+        op.add_column(table, key)
+    op.add_column("incident_acts", sa.Column("body", sa.LargeBinary, nullable=True))
     op.create_table(
         "incident_keys",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -35,7 +36,3 @@ def upgrade() -> None:
         sa.Column("person", sa.Text, nullable=False, index=True),
         sa.Column("at", sa.Double, nullable=False),
     )
-
-
-def _add(table: str, column: "sa.Column[object]") -> None:
-    op.add_column(table, column)
