@@ -148,7 +148,7 @@ class Nodes:
         self.time = Time()
         self.ring: Ring | None = RING
         self.database = Database(url)
-        register = SqlStore(
+        register = self.register = SqlStore(
             lambda: self.database, ring=lambda: self.ring, now=lambda: self.time.now
         )
         one, two = skews

@@ -207,9 +207,9 @@ class EscalationConfig(Config):
     `admin`, which is of use on the same machine."""
 
     keep: Years = LEAST_YEARS
-    """For how many years an incident is kept that is over, with its reports and all that was done about
-    it, in the guard's file and in the database; then it is deleted.  No less than 6 (HIPAA, 45 CFR
-    164.316(b)(2)(i)).  One that is not over is never deleted."""
+    """For how many years an incident that is over is kept, with its reports and all that was done
+    about it, in the guard's file and in the database; then it is deleted.  No less than 6 (HIPAA,
+    45 CFR 164.316(b)(2)(i)).  One that is not over is never deleted."""
 
     policy: Annotated[PolicyFile | None, Field(exclude=True)] = None
     """A file in YAML that holds `levels` and no more, for clinicians to edit; its path begins at

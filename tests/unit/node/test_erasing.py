@@ -275,3 +275,16 @@ def test_it_looks_for_ever(house: House, store: MemoryChanges, tmp_path: Path) -
     with pytest.raises(EOFError):
         asyncio.run(house.erasing.run(over))
     assert not is_readable(house, theirs)
+
+
+def test_the_key_that_all_nodes_have_is_erased_as_well_or_it_is_not_done(house: House) -> None:
+    house.register.is_away = True
+    told = house.erase()
+    assert not told.here
+    house.look()
+    assert [name for name, _ in house.events.told].count("person_not_erased") == 1
+    house.register.is_away = False
+    house.look()
+    assert house.register.erased == [(ADA, told.id, told.at)]
+    house.look()
+    assert len(house.register.erased) == 1
