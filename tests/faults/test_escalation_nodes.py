@@ -214,11 +214,13 @@ def dumped(postgres: PostgresServer) -> bytes:
                 found = []
                 for name in ("incidents", "incident_reports", "incident_acts"):
                     for row in await connection.exec_driver_sql(f"SELECT * FROM {name}"):
-                        found += [
-                            one if isinstance(one, bytes) else str(one).encode() for one in row
-                        ]
+                        found += [bytes_of(one) for one in row]
                 return b"incidents " + b"\0".join(found)
         finally:
             await database.close()
 
     return asyncio.run(read())
+
+
+def bytes_of(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()

@@ -176,10 +176,10 @@ def older(path: Path, version: int) -> Incident:
         for one, is_open in ((incident, 1), (over, 0)):
             row = (one.id, one.person, 0, is_open, one.due * is_open, NOW, encode(one))
             database.execute("INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        row = (report.id, incident.id, report.at, encode(report))
-        database.execute("INSERT INTO reports VALUES (?, ?, ?, ?)", row)
-        row = (act.id, act.incident, encode(act))
-        database.execute("INSERT INTO acts (id, incident, body) VALUES (?, ?, ?)", row)
+        reported = (report.id, incident.id, report.at, encode(report))
+        database.execute("INSERT INTO reports VALUES (?, ?, ?, ?)", reported)
+        done = (act.id, act.incident, encode(act))
+        database.execute("INSERT INTO acts (id, incident, body) VALUES (?, ?, ?)", done)
         parked = ("0/1", 7, NOW, "KeyError", b"canary-record")
         database.execute("INSERT INTO parked VALUES (?, ?, ?, ?, ?)", parked)
         if version > 1:
