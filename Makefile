@@ -46,7 +46,8 @@ run: setup .venv/pages/installed ## the gateway in front of the sample services 
 	@exec $(BIN)/python -m examples.tta.run
 
 # What needs no gateway runs while it is compiled.  Of the tests that wait four run at once, since three
-# leave a third of both cores idle; first those that take long.
+# leave a third of both cores idle; first those that take long.  Which of them fail, for want of a
+# core perhaps, are run once more by themselves, and count then.
 test: system-run .venv/.test system-test ## every test: the checks, a short fuzz, then all of tests/
 	@$(MAKE) static unhurried > .venv/meanwhile.txt 2>&1 & meanwhile=$$!; \
 	$(MAKE) setup || { kill $$meanwhile; exit 1; }; \
@@ -54,8 +55,8 @@ test: system-run .venv/.test system-test ## every test: the checks, a short fuzz
 	tail -n 1 .venv/meanwhile.txt
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. tests/unit tests/conformance tests/fuzz tests/contract/valkey
-	@$(BIN)/python -m pytest -q $(ALONE)
-	@$(BIN)/python -m pytest -q -n 4 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder \
+	@$(BIN)/python scripts/run_tests.py -q $(ALONE)
+	@$(BIN)/python scripts/run_tests.py -q -n 4 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder \
 		$(ALONE:%=--ignore=%) $(WAITING)
 
 check: system-run .venv/.test static ## all that needs no gateway: style, types, imports, layout, units, docs

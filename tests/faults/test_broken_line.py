@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.e2e.edge.stage import Stage, scripted, stage
+from tests.e2e.edge.stage import NO_RECORDS, Stage, scripted, stage
 from tests.helpers.clients import Answer, Cut, chunk, chunked_post
 from tests.helpers.fault_proxy import FaultProxy, Line
 from tests.helpers.raw_client import End
@@ -157,7 +157,9 @@ def test_connections_that_never_come_about_do_not_pile_up(tmp_path: Path) -> Non
             },
         ]
         with (
-            stage(tmp_path, upstream=upstream, services=services, routes=routes) as one,
+            stage(
+                tmp_path, upstream=upstream, services=services, routes=routes, **NO_RECORDS
+            ) as one,
             contextlib.ExitStack() as stack,
         ):
             clients = [stack.enter_context(one.client()) for _ in range(AT_ONCE)]

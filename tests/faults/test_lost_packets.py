@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from tests.e2e.edge.stage import Stage, scripted, stage
+from tests.e2e.edge.stage import NO_RECORDS, Stage, scripted, stage
 from tests.helpers.clients import Answer, head_of, post_of
 from tests.helpers.deaf import DATA, deafen, hear
 from tests.helpers.raw_client import End
@@ -30,8 +30,6 @@ FIRST_BYTE: Final = 0.6
 LATEST: Final = 1.5
 """Seconds: the connect timeout of an answer, with what a busy machine adds."""
 PATIENCE: Final = {"connect": "300ms", "first_byte": "600ms", "idle": "600ms"}
-NO_RECORDS: Final = {"error_records": {"enabled": False}}
-"""They hold descriptors of their own, which are counted here."""
 LARGE: Final = 64 << 20
 """Bytes that no buffers on the way hold."""
 

@@ -107,6 +107,10 @@ class FakeLoop:
             self.run_ready()
         self._now = until
 
+    def delay(self, seconds: float) -> None:
+        """Let time pass in which the loop gets to nothing."""
+        self._now += seconds
+
     # What asyncio asks
 
     def time(self) -> float:

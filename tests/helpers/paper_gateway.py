@@ -18,6 +18,7 @@ from tests.helpers.builders import Bound, a_route, an_endpoint
 from tests.helpers.fake_hangups import FakeHangups
 from tests.helpers.fake_loop import FakeLoop
 from tests.helpers.fake_transport import FakeTransport
+from tta_gateway.edge.arrivals import Arrivals
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.credentials import service_context
 from tta_gateway.edge.departures import Departures
@@ -125,6 +126,7 @@ class PaperGateway:
             limits or ConnectionLimits(),
             changed=self._changed,
             hangups=self.hangups,
+            arrivals=Arrivals(loop.real),
             departures=Departures(loop.real),
         )
         self.connected = 0.0

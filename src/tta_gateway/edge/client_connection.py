@@ -41,6 +41,7 @@ _OTHER_HALF: Final = 1.0  # seconds for an idle client to end its half, when our
 _SWITCHED: Final = 101
 _ABORT: Final = struct.pack("ii", 1, 0)
 _LARGE: Final = 16 * 1024
+_HELD: Final = 16 * 1024  # bytes that wait for a later turn
 _LEAST_RATE: Final = 500.0
 """Bytes a second, on average: slower bodies, and slower readers, would hold connections."""
 
@@ -56,6 +57,7 @@ class ClientConnection:
         "_eof_sent",
         "_exchange",
         "_group",
+        "_held",
         "_legs",
         "_lingering",
         "_out",
@@ -94,6 +96,7 @@ class ClientConnection:
         self._legs: Legs | None = None  # what is agreed on with its two sides
         self._parting = False  # a Close of ours has gone out: the client's is awaited
         self._out: list[bytes] = []
+        self._held = b""  # came while others were taken up: it waits for its turn
         self._reading = True
         self._reading_on = False
         self._writable = True
@@ -154,6 +157,26 @@ class ClientConnection:
         if self._tunnel is not None:
             self._pass_on(self._tunnel, data)
             return
+        if self._exchange is None and self._entrance.guests.arrivals.is_full():
+            self._hold(data)
+        else:
+            self._receive(data)
+
+    def take_up(self) -> None:
+        """Take what was held back for a turn of the loop with room for it."""
+        held, self._held = self._held, b""
+        if held:
+            self._receive(held)
+
+    def _hold(self, data: bytes) -> None:
+        """Hold back what has come while nothing was under way."""
+        if not self._held:
+            self._entrance.guests.arrivals.wait(self)
+        self._held += data
+        if len(self._held) > _HELD:
+            self.take_up()
+
+    def _receive(self, data: bytes) -> None:
         if self._lingering:
             return
         codec = self._codec
@@ -171,6 +194,7 @@ class ClientConnection:
     def eof_received(self) -> bool:
         """Take the client's end: in a tunnel half of it, else the client has gone."""
         if self._tunnel is None:
+            self.take_up()
             if self._exchange is not None:
                 self._cut()  # half an answer that ends with the connection would look whole
                 return False
@@ -189,6 +213,7 @@ class ClientConnection:
         self._unwatch()
         entrance.guests.leave(self, self._group)
         self._out.clear()
+        self._held = b""
         tunnel, self._tunnel = self._tunnel, None
         in_order = self._ended and self._eof_sent
         web_socket, self._web_socket = self._web_socket, None  # no cycle is left for the collector
@@ -249,6 +274,9 @@ class ClientConnection:
             if not self._takes_on(now):
                 self._entrance.ward.slow(self._of_itself())
                 self._cut()
+            return
+        if self._held:
+            self.deadline = now + self._timeouts.header  # ours is the delay: look again
             return
         if self._lingering or self._codec.is_idle or self._tunnel is not None:
             if self._entrance.guests.draining and self._ended_our_half(now):
@@ -331,7 +359,7 @@ class ClientConnection:
     def idle_since(self) -> float:
         """Return when the wait for a request began, or NEVER where something is under way."""
         codec, timeouts = self._codec, self._timeouts
-        if self._exchange is not None or not codec.is_idle or self._lingering:
+        if self._exchange is not None or not codec.is_idle or self._lingering or self._held:
             return NEVER
         if self._transport.is_closing() or self._transport.get_write_buffer_size():
             return NEVER  # an answer is still to leave

@@ -11,6 +11,7 @@ from itertools import islice
 from random import random
 from typing import Final, Protocol
 
+from tta_gateway.edge.arrivals import Arrivals
 from tta_gateway.edge.departures import Departures
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.message import RequestHead
@@ -140,10 +141,12 @@ class Guests:
         *,
         changed: Callable[[float], None],
         hangups: Watch,
+        arrivals: Arrivals,
         departures: Departures,
     ) -> None:
         """Admit within these limits; `changed` hears +1 and -1."""
         self.hangups = hangups
+        self.arrivals = arrivals
         self.departures = departures
         self.limits = limits
         self._changed = changed

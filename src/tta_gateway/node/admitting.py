@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.features.admission.rooms import Rooms
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.node.at_risk import AtRisk
@@ -62,8 +61,8 @@ class Admitting:
         self.in_session.close(self._loop)
         self._risks.close(self._loop)
 
-    def tick(self, upstreams: Mapping[str, Upstream], sweeper: Sweeper) -> None:
-        """Do what is due."""
+    def tick(self, upstreams: Mapping[str, Upstream], *, lag: float, behind: float) -> None:
+        """Do what is due; the loop was so late, and whoever asks is behind by so much, seconds."""
         now, spent = self._clock(), self._claimed()
         busy = (spent - self._spent) / max(1e-3, now - self._looked)
         self._looked, self._spent, self._upstreams = now, spent, upstreams
@@ -73,7 +72,7 @@ class Admitting:
         self.in_session.tick()
         self.at_risk.tick()
         self._risks.tick()
-        self.rooms.tick(busy=busy, lag=sweeper.lag)
+        self.rooms.tick(busy=busy, lag=lag, behind=behind)
 
     def _claimed(self) -> float:
         """Return the seconds for which there was something to do, done or waiting for a processor.

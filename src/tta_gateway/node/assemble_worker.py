@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from tta_gateway.edge.arrivals import Arrivals
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.credentials import Contexts, contexts_aside, contexts_of
 from tta_gateway.edge.departures import Departures
@@ -263,6 +264,7 @@ class Worker:
             self._room(snapshot),
             changed=open_now,
             hangups=self.hangups,
+            arrivals=Arrivals(self.loop),
             departures=Departures(self.loop),
         )
         self.answers.is_leaving = lambda: self.guests.draining
@@ -514,7 +516,9 @@ class Worker:
         self.standing.tick(self.clock.wall())
         self.circle.tick()
         self.hearing.tick()
-        self.admitting.tick(self.forwarder.upstreams, self.sweeper)
+        self.admitting.tick(
+            self.forwarder.upstreams, lag=self.sweeper.lag, behind=self.guests.arrivals.behind()
+        )
         self.shielding.tick()
         self._word.tick()
         self.real_time.tick(self.snapshot)

@@ -17,6 +17,8 @@ from tests.helpers.slow import descriptors, wait_until, workers_of
 
 UNEXPECTED: Final = ("Traceback", "Fatal error", "exchange_failed", "task_died")
 """What the log of a gateway never holds."""
+NO_RECORDS: Final[Mapping[str, object]] = {"error_records": {"enabled": False}}
+"""Of errors, which hold descriptors of their own: for tests that count them."""
 _REACHED: Final = '"event":"valkey_reached"'
 _UNREAD: Final = {"mode": "off", "reason": "about how bodies pass, not what they say"}
 Lines = list[dict[str, object]]

@@ -1575,3 +1575,73 @@ def test_whoever_takes_no_answer_is_told_of(gateway: PaperGateway) -> None:
     service.feed(ok(b"x" * LARGE))
     gateway.wait(PATIENCE.write_stalled + LOOK)
     assert ward.slowed == ["192.0.2.7"]
+
+
+# Others come first
+
+
+@pytest.fixture
+def busy(echoing: PaperGateway) -> tuple[PaperGateway, FakeTransport]:
+    """A gateway that has taken up all that a turn takes, and a client behind those."""
+    for _ in range(64):
+        assert b"/a;" in ask(echoing, get("/a"))
+    return echoing, echoing.client()
+
+
+def ask(gateway: PaperGateway, request: bytes) -> bytes:
+    client = gateway.client()
+    client.feed(request)
+    return client.take()
+
+
+def test_what_comes_behind_many_is_answered_in_the_next_turn_in_order(
+    busy: tuple[PaperGateway, FakeTransport],
+) -> None:
+    gateway, client = busy
+    for part in bytewise(get("/b") + get("/c")):
+        client.feed(part)
+    assert client.take() == b""
+    gateway.loop.run_ready()
+    said = client.take()
+    assert 0 < said.index(b"/b;") < said.index(b"/c;")
+
+
+def test_much_that_waits_is_taken_up_at_once(busy: tuple[PaperGateway, FakeTransport]) -> None:
+    gateway, client = busy
+    client.feed(post(b"x" * (16 * 1024)))
+    assert b"/a;" in client.take()
+    gateway.loop.run_ready()
+    assert client.take() == b""
+
+
+def test_who_waits_and_ends_is_begun_all_the_same(
+    busy: tuple[PaperGateway, FakeTransport],
+) -> None:
+    """Whoever is in need and leaves at once has been heard."""
+    gateway, client = busy
+    client.feed(get("/b"))
+    client.end()
+    assert b"/b;" in client.take()
+    gateway.loop.run_ready()
+
+
+def test_who_waits_and_breaks_off_is_forgotten(busy: tuple[PaperGateway, FakeTransport]) -> None:
+    gateway, client = busy
+    client.feed(get("/b"))
+    client.lose()
+    gateway.loop.run_ready()
+    assert client.take() == b""
+
+
+def test_who_waits_for_its_turn_is_neither_idle_nor_late(
+    busy: tuple[PaperGateway, FakeTransport],
+) -> None:
+    gateway, client = busy
+    client.feed(get("/b"))
+    connection = client.protocol
+    assert isinstance(connection, ClientConnection)
+    assert connection.idle_since() == float("inf")
+    connection.on_deadline(gateway.loop.time() + PATIENCE.header)
+    assert not client.is_closing()
+    gateway.loop.run_ready()
+    assert b"/b;" in client.take()

@@ -8,6 +8,7 @@ import pytest
 from tests.helpers.builders import a_plan
 from tests.helpers.fake_hangups import FakeHangups
 from tests.helpers.fake_loop import FakeLoop
+from tta_gateway.edge.arrivals import Arrivals
 from tta_gateway.edge.departures import Departures
 from tta_gateway.edge.entrance import Directory, Entrance, Guests, Rules, network_of
 from tta_gateway.edge.sweeper import NEVER, Sweeper
@@ -69,6 +70,7 @@ class House:
             limits,
             changed=self._changed,
             hangups=FakeHangups(),
+            arrivals=Arrivals(cast("asyncio.AbstractEventLoop", FakeLoop())),
             departures=Departures(cast("asyncio.AbstractEventLoop", FakeLoop())),
         )
 

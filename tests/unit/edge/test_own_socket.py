@@ -223,7 +223,10 @@ def test_a_client_that_ends_its_half_without_a_word(house: House) -> None:
 
 
 def test_many_that_go_in_one_moment_are_told_a_few_in_a_turn(house: House) -> None:
-    clients = [house.opened() for _ in range(250)]
+    clients = []
+    for _ in range(250):
+        clients.append(house.opened())
+        house.gateway.loop.delay(0.001)  # in turns of their own
     for client in clients:
         client.lose()
     house.gateway.loop.turn()

@@ -3,7 +3,6 @@
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_loop import FakeLoop
-from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.route import Endpoint, EndpointLimits, Service
 from tta_gateway.node.admitting import Admitting
 from tta_gateway.support.metrics import Registry
@@ -22,13 +21,12 @@ def test_room_grows_with_the_endpoints_that_are_asked_and_goes_with_the_service(
     with FakeLoop() as loop:
         clock = FakeClock()
         admitting = Admitting(Registry(), loop.real, clock=clock.monotonic)
-        sweeper = Sweeper(loop.real, loop.time)
         room = admitting.rooms.of("players")
 
         def tick(services: dict[str, Upstream], times: int = 1) -> None:
             for _ in range(times):
                 clock.advance(0.2)
-                admitting.tick(services, sweeper)
+                admitting.tick(services, lag=0.0, behind=0.0)
 
         tick({"players": upstream(an_endpoint(1))})
         first = room.limit

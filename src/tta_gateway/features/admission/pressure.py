@@ -36,14 +36,19 @@ class Pressure:
         self._pressed = 0  # looks in a row
         self._owed = [0.0, 0.0]
 
-    def look(self, *, busy: float, lag: float) -> None:
-        """Take note of the share of the time in which it had to do, and of how late it was."""
+    def look(self, *, busy: float, lag: float, behind: float = 0.0) -> None:
+        """Take note of the share of the time in which it had to do, and of how late it was.
+
+        `behind` is for how long requests wait until they are begun, in seconds: no answer is timed
+        meanwhile.
+        """
         self._lag += _LAG * (lag - self._lag)
-        if busy >= _BUSY or (busy >= _EASY and self._lag >= _LATE):
-            self._pressed += 2 if lag >= _STALLED else 1
+        late = max(lag, behind)
+        if busy >= _BUSY or (busy >= _EASY and max(self._lag, behind) >= _LATE):
+            self._pressed += 2 if late >= _STALLED else 1
             if self._pressed >= _LASTS:
                 # What has piled up makes it late, and grows faster than a steady step can follow.
-                self.level = min(_TOP, self.level + _UP * min(_STEEP, 1.0 + lag / _LATE))
+                self.level = min(_TOP, self.level + _UP * min(_STEEP, 1.0 + late / _LATE))
             return
         self._pressed = 0
         if busy < _EASY:

@@ -178,14 +178,14 @@ class Rooms:
             told = self._kinds[(kind.code, again)] = replace(kind, retry_after=again)
         return Refusal(answer_of(told, detail or None), deferrable=True)
 
-    def tick(self, *, busy: float, lag: float) -> None:
+    def tick(self, *, busy: float, lag: float, behind: float = 0.0) -> None:
         """Look at everything; `busy` is the share of the time in which there was something to do.
 
-        `lag` is how late the loop was, in seconds.
+        `lag` is how late the loop was, in seconds, `behind` for how long requests wait for it.
         """
         now = self.clock()
         elapsed, self._looked = now - self._looked, now
-        self.pressure.look(busy=busy, lag=lag)
+        self.pressure.look(busy=busy, lag=lag, behind=behind)
         self._shown.set(self.pressure.level)
         if elapsed > 0.0:
             for name, room in self._rooms.items():

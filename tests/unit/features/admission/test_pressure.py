@@ -127,3 +127,12 @@ def test_everybody_is_served_again_three_seconds_after_twice_what_a_worker_can_d
 def test_a_worker_that_can_do_what_is_asked_turns_nobody_away() -> None:
     shares = Worker().run(20.0, load=0.9)
     assert all(one.share == 1.0 for one in shares.values())
+
+
+def test_requests_that_wait_for_it_are_as_bad_as_a_late_loop_but_distort_no_times() -> None:
+    pressure, steady = Pressure(), Pressure()
+    for _ in range(5):
+        pressure.look(busy=1.0, lag=0.0, behind=0.5)
+        steady.look(busy=1.0, lag=0.0)
+    assert pressure.level > 3 * steady.level
+    assert not pressure.distorts(0.01)
