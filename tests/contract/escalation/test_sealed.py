@@ -106,6 +106,12 @@ def test_an_erasure_at_one_node_makes_copies_of_all_unreadable_and_what_is_open_
         await nodes.two.carry(2)
         assert nodes.two.call() == first
         assert nodes.two.store.reports(id) == []
+        # Who has taken it over keeps nothing of whom it was about either, once it is over.
+        await noted(nodes.two, id, "resolve", "a3")
+        assert [told["person"] for told in await nodes.two.list(all=True)] == [ERASED]
+        await nodes.rounds(2)
+        assert [told["person"] for told in await nodes.one.list(all=True)] == [ERASED]
+        assert [one.person for one in nodes.two.store.incidents(9, all=True)] == [ERASED]
         # Who writes again has a new key.
         nodes.two.take(a_report("r3", at=nodes.time.now, person="canary-ada", evidence=b"new"))
         await nodes.rounds(2)

@@ -158,7 +158,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     Of several nodes one goes on with it: `token` counts who has had it (fencing), `holder` is who
     has it where that is not this one, and `part_of` the incident of the same person at another
-    node that it belongs to.
+    node that it belongs to.  Of whom is `is_erased` nothing is kept once it is over.
     """
 
     id: str
@@ -187,6 +187,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     token: int = 1
     holder: str = ""
     part_of: str = ""
+    is_erased: bool = False
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

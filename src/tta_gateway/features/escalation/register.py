@@ -21,6 +21,10 @@ class Away(Exception):
     """It cannot be asked, or has not done what it was asked for."""
 
 
+class OtherKeys(Away):
+    """What stands there is sealed with other keys than this node has."""
+
+
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """What a node hears in return (bound.py, Settled); `number` says how much it has seen."""
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tta_gateway.features.escalation.register import Away
+from tta_gateway.features.escalation.register import OtherKeys
 from tta_gateway.features.escalation.sealing import Seal
 from tta_gateway.features.escalation.sql_tables import ERASURES, KEYS
 from tta_gateway.kernel.incident import whose_key
@@ -62,11 +62,11 @@ class Sealing:
         self.seal = Seal(None)
 
     async def begin(self, *, is_writing: bool) -> None:
-        """Fetch what marks are made with, and make it where there is none; Away."""
+        """Fetch what marks are made with, and make it where there is none; OtherKeys."""
         row = (await self._connection.execute(_key(KEYS.c.person == _NOBODY))).first()
         if self.ring is None:
             if row is not None:
-                raise Away(_OTHERS)
+                raise OtherKeys(_OTHERS)
             return
         if row is None and not is_writing:
             return  # there is nothing yet that is sealed
@@ -81,7 +81,7 @@ class Sealing:
         try:
             return unwrapped(self.ring, bytes.fromhex(id), wrapped)
         except NotSealed as error:
-            raise Away(_OTHERS) from error
+            raise OtherKeys(_OTHERS) from error
 
     async def _make(self, mark: str) -> DataKey:
         assert self.ring is not None  # see begin

@@ -131,6 +131,21 @@ async def put(step: Step, row: Row) -> None:
         await step.do(insert(INCIDENTS).values(id=incident.id, **values))
 
 
+async def with_erased(step: Step, rows: Sequence[Row]) -> list[Row]:
+    """Return rows that say whose persons have been erased since: who takes over must know."""
+    until = await step.sealing.erased({one.incident.person for one in rows})
+    return [
+        msgspec.structs.replace(
+            one,
+            incident=msgspec.structs.replace(
+                one.incident,
+                is_erased=one.incident.opened <= until.get(one.incident.person, float("-inf")),
+            ),
+        )
+        for one in rows
+    ]
+
+
 def own_key(step: Step) -> str:
     """Return the id of the key of the operator's that seals now; nothing if none does."""
     return "" if step.sealing.ring is None else step.sealing.ring.newest.hex()

@@ -52,6 +52,7 @@ from tta_gateway.features.escalation.sql_rows import (
     rows_of,
     storable,
     whole,
+    with_erased,
 )
 from tta_gateway.features.escalation.sql_rows import seen as seen_by
 from tta_gateway.features.escalation.sql_tables import ACTS, INCIDENTS, KEYS, NODES, REPORTS
@@ -313,6 +314,7 @@ async def _unheld(step: Step) -> list[Bundle]:
     """Return what the node has to go on with, and does not know yet."""
     unheld = (_I.owner == step.node, _I.held < _I.token, await _unfinished(step))
     rows = await rows_of(step, *unheld, most=MOST_BUNDLES)
+    rows = await with_erased(step, rows)
     return [await bundle_of(step, one, MOST_PARTS, is_taken=True) for one in rows]
 
 

@@ -253,7 +253,7 @@ class SqliteStore:
         if not is_carried:
             self.carry("incident", incident.id, incident.id)
         stays, key = is_open(incident), self._key_of(incident)
-        if not stays and self.seal.is_erased(key):
+        if not stays and (incident.is_erased or self.seal.is_erased(key)):
             incident = left_of(incident)
         person, network = incident.person, whose_key(incident.person)
         row = (
