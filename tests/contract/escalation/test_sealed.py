@@ -106,12 +106,6 @@ def test_an_erasure_at_one_node_makes_copies_of_all_unreadable_and_what_is_open_
         await nodes.two.carry(2)
         assert nodes.two.call() == first
         assert nodes.two.store.reports(id) == []
-        # Who has taken it over keeps nothing of whom it was about either, once it is over.
-        await noted(nodes.two, id, "resolve", "a3")
-        assert [told["person"] for told in await nodes.two.list(all=True)] == [ERASED]
-        await nodes.rounds(2)
-        assert [told["person"] for told in await nodes.one.list(all=True)] == [ERASED]
-        assert [one.person for one in nodes.two.store.incidents(9, all=True)] == [ERASED]
         # Who writes again has a new key.
         nodes.two.take(a_report("r3", at=nodes.time.now, person="canary-ada", evidence=b"new"))
         await nodes.rounds(2)
@@ -161,6 +155,27 @@ def test_once_it_is_over_nothing_is_left_of_a_person_who_was_erased_meanwhile(
         again = Act(id="a5", incident=id, does="reopen", by="ben", at=nodes.time.now)
         with pytest.raises(Impossible):
             await nodes.register.act(again, "n")
+
+    on(work)
+
+
+def test_who_takes_over_what_was_erased_before_keeps_nothing_once_it_is_over(
+    on: Callable[[Work], None],
+) -> None:
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report(person="canary-ada"))
+        id = nodes.one.only().id
+        await nodes.rounds(1)
+        nodes.time.now += 1.0
+        await erase(nodes, nodes.one, nodes.two)
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(2)
+        assert list(nodes.two.alarming()) == ["canary-ada"]
+        await noted(nodes.two, id, "resolve", "a3")
+        await nodes.rounds(2)
+        for one in nodes.all:
+            assert [told["person"] for told in await one.list(all=True)] == [ERASED]
+            assert [kept.person for kept in one.store.incidents(9, all=True)] == [ERASED]
 
     on(work)
 
