@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from tests.helpers.mail_server import MailServer
 from tests.helpers.registered import TOKEN, Api
 from tests.helpers.slow import children, wait_until
 from tta_gateway.features.escalation.metrics import ACKNOWLEDGE, NOTIFY
+from tta_gateway.features.escalation.sealing import Seal
 from tta_gateway.features.escalation.sqlite_store import NAME
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import FOLDER, report_of, text_of
@@ -363,8 +364,11 @@ def _readable(one: Escalated) -> Counter[str]:
     envelope = Envelope(KeyStore(one.state, ring))
     records = Reader(one.state / FOLDER, ring, trouble=lambda _: None).read({}, most=10_000)
     found = [report_of(record.payload) for record in records]
+    seal = Seal(ring, envelope.store)
     with closing(sqlite3.connect(f"file:{one.state / NAME}?mode=ro", uri=True)) as file:
-        found += [report_of(body) for (body,) in file.execute("SELECT body FROM reports")]
+        for id, body in file.execute("SELECT id, body FROM reports"):
+            with suppress(Erased):
+                found.append(seal.read_report(id, body))
     readable: Counter[str] = Counter()
     for report in found:
         try:

@@ -4,9 +4,12 @@ Red without `_take_over` in features/escalation/sql_store.py (nobody calls), and
 `Escalation.settle` (the one that comes back goes on calling, and an answer reaches one node alone).
 """
 
+import asyncio
 import os
 import secrets
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +21,15 @@ from tests.helpers.escalated import Escalated, escalated, heard, quick
 from tests.helpers.postgres_server import PostgresServer
 from tests.helpers.slow import companion_of, settled, wait_until
 from tta_gateway.features.escalation.tenure import LEASE
+from tta_gateway.support.sql.database import Database
+from tta_gateway.support.sql.url import parse
 
 pytestmark = pytest.mark.e2e
 SOON = 5.0
 """Seconds behind the lease: two looks of control, a busy machine, and a guard that is asked."""
 INCIDENTS = "/admin/v1/incidents"
+KEY = secrets.token_hex(32)
+"""The same for all tests, as what stands in their database is sealed with it."""
 Both = tuple[Escalated, Escalated]
 
 
@@ -36,7 +43,7 @@ def pager() -> Iterator[Receiver]:
 def both(tmp_path: Path, pager: Receiver, postgres: PostgresServer) -> Iterator[Both]:
     url, key = tmp_path / "database", tmp_path / "key"
     url.write_text(postgres.url)
-    key.write_text(secrets.token_hex(32))
+    key.write_text(KEY)
     levels = {"imminent": quick("pager", within="60s")}
     config = {
         "contacts": {"pager": {"webhook": {"url": pager.url, "unsigned": "a test"}}},
@@ -143,3 +150,82 @@ def test_who_writes_to_both_nodes_is_called_about_once(both: Both, pager: Receiv
     assert settled(lambda: len(heard(pager, "gateway/joe")), quiet=1.0) == 1
     told = two.admin.told(INCIDENTS)["incidents"]
     assert [one["id"] for one in told if one["person"] == "gateway/joe"] == [incident]
+
+
+def test_an_erasure_at_one_node_is_one_at_all_and_what_is_open_goes_on(
+    both: Both, pager: Receiver, postgres: PostgresServer
+) -> None:
+    """The first sleeps meanwhile, and learns of it when it is back."""
+    one, two = both
+    incident = called(one, pager, "clinic/canary-ada")
+    note(one, incident, "canary-note")
+    assert wait_until(lambda: notes(two, incident) == ["canary-note"], 30.0)
+    assert b"canary" not in dumped(postgres)
+    send(one, signal.SIGSTOP)
+    try:
+        erase(two, "clinic/canary-ada")
+        assert wait_until(lambda: notes(two, incident) == [None], 10.0)
+        assert two.admin.told(f"{INCIDENTS}/{incident}")["reports"] == []
+        assert wait_until(lambda: len(heard(pager, "clinic/canary-ada")) >= 2, LEASE + SOON)
+    finally:
+        send(one, signal.SIGCONT)
+    assert wait_until(lambda: all(told["here"] for told in erasures(one)), 15.0)
+    assert wait_until(lambda: not one.ask(do="show", incident=incident)["reports"], 10.0)
+    assert [act["text"] for act in one.ask(do="show", incident=incident)["acts"]] == [None]
+    acknowledge(two, incident)
+    told = two.ask(do="act", id="r1", incident=incident, does="resolve", by="ben", text="well")
+    assert told["incident"]["person"] == "clinic/canary-ada"  # to who says so
+    assert wait_until(lambda: person(one, incident) == person(two, incident) == "erased", 10.0)
+    for node in both:
+        files = (node.state / "guard.sqlite", node.state / "guard.sqlite-wal")
+        assert b"canary-ada" not in b"".join(file.read_bytes() for file in files if file.exists())
+    assert b"incidents" in dumped(postgres)
+
+
+def note(node: Escalated, incident: str, text: str) -> None:
+    told = node.ask(do="act", id="n1", incident=incident, does="note", by="ben", text=text)
+    assert "error" not in told
+
+
+def notes(node: Escalated, incident: str) -> list[str | None]:
+    told = node.admin.told(f"{INCIDENTS}/{incident}")
+    return [act["text"] for act in told.get("acts", ())]
+
+
+def person(node: Escalated, incident: str) -> str:
+    found = node.admin.told(f"{INCIDENTS}?all=true").get("incidents", ())
+    return next((str(one["person"]) for one in found if one["id"] == incident), "")
+
+
+def erasures(node: Escalated) -> list[dict[str, object]]:
+    told: list[dict[str, object]] = node.admin.told("/admin/v1/erasures")["erasures"]
+    return told
+
+
+def erase(node: Escalated, whom: str) -> None:
+    command = [sys.executable, "-m", "tta_gateway", "person", "erase", whom]
+    options = ["--reason", "asked for by her", "-c", str(node.folder / "gateway.yaml")]
+    told = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert "done here" in told.stdout, told.stderr
+
+
+def dumped(postgres: PostgresServer) -> bytes:
+    """All rows of what is kept of incidents."""
+
+    async def read() -> bytes:
+        database = Database(parse(postgres.url))
+        try:
+            async with database.read() as connection:
+                found = []
+                for name in ("incidents", "incident_reports", "incident_acts"):
+                    for row in await connection.exec_driver_sql(f"SELECT * FROM {name}"):
+                        found += [bytes_of(one) for one in row]
+                return b"incidents " + b"\0".join(found)
+        finally:
+            await database.close()
+
+    return asyncio.run(read())
+
+
+def bytes_of(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()

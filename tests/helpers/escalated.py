@@ -1,6 +1,7 @@
 """A gateway whose guard calls people, and those people."""
 
 import os
+import secrets
 import signal
 import time
 from collections import Counter
@@ -55,7 +56,7 @@ class Escalated:
     def write(self, *people: str, level: int = 3, **more: Any) -> list[Report]:  # noqa: ANN401
         """Have these people be in need; return what was written into the journal."""
         made = [
-            a_report(f"{one}-{time.time_ns()}", at=time.time(), person=one, level=level, **more)
+            a_report(secrets.token_hex(8), at=time.time(), person=one, level=level, **more)
             for one in people
         ]
         report(self.folder / "gateway.yaml", made, "kanarie")

@@ -8,17 +8,23 @@ from typing import Any, Self, cast
 
 import msgspec
 
-from tests.helpers.incidents import NOW, POLICY, House
+from tests.helpers.incidents import NOW, POLICY, RING, House
 from tta_gateway.features.escalation.bound import Incident
 from tta_gateway.features.escalation.desk import Desk
 from tta_gateway.features.escalation.register import Register
 from tta_gateway.features.escalation.sql_store import SqlStore
 from tta_gateway.node.carrying import Carrying, Outside
 from tta_gateway.node.elsewhere import Elsewhere, is_own
+from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.sql.away import Unavailable
 from tta_gateway.support.sql.database import Database
 from tta_gateway.support.sql.migrate import migrate
 from tta_gateway.support.sql.url import DatabaseUrl
+
+TABLES = (
+    *("incidents", "incident_reports", "incident_acts", "incident_notices"),
+    *("incident_keys", "incident_erasures"),
+)
 
 
 class Time:
@@ -140,8 +146,11 @@ class Nodes:
 
     def __init__(self, folder: Path, url: DatabaseUrl, *, skews: tuple[float, float]) -> None:
         self.time = Time()
+        self.ring: Ring | None = RING
         self.database = Database(url)
-        register = SqlStore(lambda: self.database, now=lambda: self.time.now)
+        register = self.register = SqlStore(
+            lambda: self.database, ring=lambda: self.ring, now=lambda: self.time.now
+        )
         one, two = skews
         self.one = Node(folder / "one", self.time, register, skew=one)
         self.two = Node(folder / "two", self.time, register, skew=two)
@@ -150,7 +159,7 @@ class Nodes:
     async def __aenter__(self) -> Self:
         await migrate(self.database)
         async with self.database.write() as connection:
-            for name in ("incidents", "incident_reports", "incident_acts", "incident_notices"):
+            for name in TABLES:
                 await connection.exec_driver_sql(f"DELETE FROM {name}")
             await connection.exec_driver_sql("DELETE FROM incident_nodes")
         return self

@@ -13,11 +13,14 @@ from tta_gateway.features.escalation.bound import (
     Owed,
     Rung,
 )
+from tta_gateway.features.escalation.sealing import Seal, secrets_of
 from tta_gateway.features.escalation.service import Escalation, Trouble
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 from tta_gateway.features.escalation.trying import NAME as TRYING
 from tta_gateway.features.escalation.trying import Trying
 from tta_gateway.kernel.incident import Identity, Report, Source
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.metrics import Metric, Registry
 
 NOW = 1_700_000_000.0
@@ -28,6 +31,15 @@ POLICY = EscalationBound(
     contacts=(Hook(name="first", url="http://h/1"), Hook(name="second", url="http://h/2")),
     ladders=(Ladder((Rung(("first",), 3600.0),), 3600.0), LADDER, LADDER),
 )
+
+
+RING = Ring([bytes(range(32))])
+"""The operator's key, the same at all nodes."""
+
+
+def a_seal(keys: KeyStore | None = None, ring: Ring = RING) -> Seal:
+    """What seals by these keys; without any of people, by the operator's alone."""
+    return Seal(ring, keys, marks=secrets_of(ring))
 
 
 def a_report(
@@ -116,7 +128,8 @@ class House:
 
     def open(self) -> None:
         """Begin as a guard does, with what stands in the folder."""
-        self.store = SqliteStore(self.folder / NAME)
+        self.keys = KeyStore(self.folder, RING)
+        self.store = SqliteStore(self.folder / NAME, a_seal(self.keys))
         self.trying = Trying(self.folder / TRYING)
         self.counts = Registry()
         self.desk = Escalation(self.store, self.trying, self.outside, self.counts)
@@ -125,6 +138,7 @@ class House:
     def close(self) -> None:
         """End as a guard that is killed: nothing is tidied up."""
         self.store.close()
+        self.keys.close()
         self.trying.close()
 
     def take(self, *reports: Report) -> None:

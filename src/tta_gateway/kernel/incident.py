@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from hashlib import blake2b
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -47,6 +47,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
 def mark_of(network: str, through: str) -> str:
     """Return the mark of what somebody writes through; of nobody who has not the pseudonym."""
     return blake2b(through.encode(), key=network.encode()[:64], digest_size=6).hexdigest()
+
+
+NETWORK: Final = "network"
+"""Begins what stands for people of whom the network alone is known (node/scanning.py)."""
+
+
+def whose_key(person: str) -> str:
+    """Return by whose key something of a person is sealed: all of a network have one."""
+    if not person.startswith(f"{NETWORK}/"):
+        return person
+    return "/".join(person.split("/")[:2])
 
 
 def is_promised(report: Report) -> bool:

@@ -16,6 +16,7 @@ from tta_gateway.features.access.store import Away as CareAway
 from tta_gateway.features.access.store import CareStore
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
+from tta_gateway.features.escalation.register import Register
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.hashing import at_once
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
@@ -178,15 +179,21 @@ class Control:
         """Have all nodes know of incidents, and look after those of a node that is gone."""
         self.carrying = Carrying(
             Incoming(self.log, clock, self.incidents.is_shared),
-            DatabaseShelf(self.databases, self._open_database, register_of),
+            DatabaseShelf(self.databases, self._open_database, self._register_of),
             ask=self.incidents.of_guard,
             travelling=self.incidents.travelling,
         )
         self.incidents.elsewhere = Elsewhere(
-            lambda: register_of(self.databases),
+            self._register,
             node=lambda: self.carrying.node,
             wall=clock.wall,
         )
+
+    def _register(self) -> Register:
+        return self._register_of(self.databases)
+
+    def _register_of(self, databases: Databases) -> Register:
+        return register_of(databases, self.incidents.ring)
 
     def _topologies(self) -> Topologies:
         ask = partial(discover, name=NAME)
@@ -389,6 +396,7 @@ class Control:
             store=self._change_store,
             open=self._open_database,
             is_there=self._has_database,
+            register=self._register,
             shown=self.issuance.bearers.themselves,
             is_admin=admin_token.shows(self._admin_token),
         )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import secrets
 import sqlite3
 import ssl
 from collections.abc import Callable, Sequence
@@ -13,8 +14,9 @@ from tta_gateway.features.escalation.algorithm import Impossible
 from tta_gateway.features.escalation.bound import Act, EscalationBound
 from tta_gateway.features.escalation.delivering import Deliveries
 from tta_gateway.features.escalation.desk import Desk
+from tta_gateway.features.escalation.sealing import Seal, secrets_of
 from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown, unreadable
-from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore, is_damage
+from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore, is_damage, is_fault
 from tta_gateway.features.escalation.store import Record
 from tta_gateway.features.escalation.trying import NAME as TRYING
 from tta_gateway.features.escalation.trying import Trying
@@ -23,11 +25,14 @@ from tta_gateway.kernel.incident import Report
 from tta_gateway.node import guard_socket
 from tta_gateway.node.crisis_channels import CrisisChannels
 from tta_gateway.node.guard_journals import Journals
-from tta_gateway.node.key_ring import people_of
+from tta_gateway.node.key_ring import people_of, ring_of
 from tta_gateway.node.subscribed import Subscribed
 from tta_gateway.snapshot.parts import Parts, base_of, bound_of
 from tta_gateway.support.bus import Notes
 from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.ring import Ring
+from tta_gateway.support.crypto.sealing import KEY_BYTES
 from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
@@ -36,6 +41,7 @@ from tta_gateway.support.tasks import lasting, spawn
 _LOOK: Final = 1.0  # seconds between two looks where nothing wakes it
 _MOST: Final = 64  # records of a transaction
 _FORGOTTEN_EACH: Final = 5.0  # seconds between two looks at what the journals need not keep
+_TIDIED_EACH: Final = 3600.0  # seconds between two looks at what has been kept for long enough
 
 
 class Outside:
@@ -73,11 +79,11 @@ class Guard:
         self.log = EventLog(lines, Stamp(clock.wall), people_of(self.snapshot, clock.wall))
         self.each_second: list[Callable[[], None]] = []
         self._clock = clock
-        self._lines = lines
-        self._notes = notes
+        self._lines, self._notes = lines, notes
         self._folder = Path(self.snapshot.state_dir)
         self._outside = Outside(clock, self.log, notes)
         self._fails = ""
+        self._keys: KeyStore | None = None
         self._store = self._opened(self._folder / NAME)
         trying = Trying(self._folder / TRYING)
         store = self._store or self._read_only()
@@ -96,11 +102,27 @@ class Guard:
         self._journals = Journals(self.log, counts, wall=clock.wall)
         self._journals.lost = self._lost
         self._hidden: list[Report] = []
-        self._looked = self._forgot = 0.0
+        self._looked = self._forgot = self._tidied = 0.0
         self._is_rung = True
         self._server: asyncio.Server | None = None
         self._said = set[tuple[str, str]]()
         self._adopt()
+
+    def _seal(self) -> Seal:
+        """Return what seals by the keys of the snapshot; OSError if there are none."""
+        ring = ring_of(self.snapshot)
+        if self._keys is None:
+            self._keys = KeyStore(self._folder, ring)
+        self._keys.keys = ring
+        return Seal(ring, self._keys, marks=secrets_of(ring))
+
+    def _any_seal(self) -> Seal:
+        """Return that, or one for memory alone: without keys people are called all the same."""
+        try:
+            return self._seal()
+        except OSError:
+            ring = Ring([secrets.token_bytes(KEY_BYTES)])
+            return Seal(ring, marks=secrets_of(ring))
 
     def _opened(self, path: Path) -> SqliteStore | None:
         """Open the guard's file; None if that is not possible at the moment.
@@ -109,7 +131,7 @@ class Guard:
         journals still hold is taken anew.
         """
         try:
-            return _readable(SqliteStore(path))
+            return _readable(SqliteStore(path, self._seal()))
         except (sqlite3.OperationalError, OSError) as error:
             self._fail(error)
             return None
@@ -127,7 +149,7 @@ class Guard:
             self.log.event("guard_file_broken", error=str(error), kept=str(aside))
             why = "the guard's file makes no sense, and is put aside: look at it"
             self._outside.trouble("parked", aside.name, cause=why, over=False)
-            made = SqliteStore(path)
+            made = SqliteStore(path, self._seal())
             made.salvage(aside)
         except (sqlite3.Error, OSError) as fault:
             self._fail(fault)
@@ -136,7 +158,7 @@ class Guard:
 
     def _read_only(self) -> SqliteStore:
         """Return what can be read of a file that cannot be written, in memory."""
-        made = SqliteStore(None)
+        made = SqliteStore(None, self._any_seal())
         with contextlib.suppress(sqlite3.Error):
             made.salvage(self._folder / NAME, as_itself=True)
         return made
@@ -151,8 +173,11 @@ class Guard:
         await asyncio.sleep(0)
         before, self.parts = self.parts, parts
         if parts.base != before.base:
+            keys = self.snapshot.encryption_keys
             self.snapshot = base_of(parts)
             self._adopt()
+            if self.snapshot.encryption_keys != keys:
+                self._renew_keys()
         elif self._subscribed.is_changed(parts):
             self._adopt()
 
@@ -171,6 +196,13 @@ class Guard:
         unfit = {one.name for one in bound.contacts} - channels.keys()
         self.escalation.adopt(bound, unfit, subscribers)
         self._journals.adopt(self.snapshot)
+
+    def _renew_keys(self) -> None:
+        """Seal by the keys of a new snapshot; where that fails now, by those that there were."""
+        try:
+            self.escalation.store.renew(self._seal())
+        except (OSError, sqlite3.Error) as error:
+            self._tell_once("guard_keys_not_renewed", type(error).__name__)
 
     # Its life
 
@@ -239,6 +271,8 @@ class Guard:
                 self._return()
             return self._step()
         except (sqlite3.Error, OSError) as error:
+            if isinstance(error, sqlite3.Error) and not is_fault(error):
+                raise
             self._fail(error)
             if is_damage(error):
                 self._replace_store(error)
@@ -331,7 +365,7 @@ class Guard:
         Then memory, which has all of it, stays what is gone by.
         """
         memory = self.escalation.store
-        store = self._store or _readable(SqliteStore(self._folder / NAME))
+        store = self._store or _readable(SqliteStore(self._folder / NAME, self._seal()))
         store.prove()
         self._store = store
         self.escalation.use(store)
@@ -381,6 +415,8 @@ class Guard:
         if now - self._forgot >= _FORGOTTEN_EACH:
             self._forgot = now
             self.escalation.forget(self._journals.forget(self.escalation.marks))
+        if now - self._tidied >= _TIDIED_EACH and not self.escalation.forget_over():
+            self._tidied = now
 
     def died(self, name: str, error: BaseException) -> None:
         """Report the death of a task."""

@@ -21,6 +21,7 @@ from tta_gateway.features.escalation.register import Away, Heard, Register
 from tta_gateway.node.banning import Cupboard
 from tta_gateway.node.databases import Databases
 from tta_gateway.support.clock import Clock
+from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.places import places
 from tta_gateway.support.quiet import Quiet
@@ -30,6 +31,7 @@ TICK: Final = 0.5  # seconds between two looks into the outbox
 RENEWED: Final = 1.0  # seconds between two renewals of the lease, where others may be there
 ALONE: Final = 30.0  # where there is nobody else
 OPENS: Final = 10.0  # seconds that a database may take to be opened, before that is a failure
+TIDIED: Final = 3600.0  # seconds between two looks at what has been kept for long enough
 _QUIET: Final = 60.0  # seconds between two words that it fails
 _pack: Final = msgspec.msgpack.Encoder().encode
 _outgoing: Final = msgspec.msgpack.Decoder(Outgoing).decode
@@ -59,10 +61,12 @@ class Carrying:
         self._ask = ask
         self._travelling = travelling
         self._quiet = Quiet(_QUIET)
-        self._done = self._opened = float("-inf")
+        self._done = self._opened = self._tidied = float("-inf")
         self._seen = 0
         self._moved: object = None
         """What was carried last, and came back: the same once more is no reason to hurry."""
+        self._refused: tuple[int, ...] = ()
+        self._why = ""
         self.node = ""
         """By what name the guard's file is known to other nodes; empty until it has been asked."""
 
@@ -78,7 +82,7 @@ class Carrying:
             if not self._is_due(outgoing):
                 return False
             return await self._carry(self._shelf.store(), outgoing)
-        except (Away, Unavailable, OSError) as error:
+        except (Away, Unavailable, OSError, msgspec.DecodeError) as error:
             if isinstance(error, Unavailable) and self._is_being_opened():
                 return False
             self._complain("incidents_not_carried", type(error).__name__)
@@ -122,9 +126,19 @@ class Carrying:
             carried, heard = await self._one_by_one(store, outgoing)
         self._done = self._outside.monotonic()
         await self._settle(carried, heard)
+        if self._done - self._tidied >= TIDIED:
+            await self._tidy(store, outgoing.keep)
         said = tuple(msgspec.structs.replace(one, numbers=()) for one in carried)
         before, self._moved = self._moved, (said, tuple(heard.bundles))
         return bool(carried or heard.bundles) and self._moved != before
+
+    async def _tidy(self, store: Register, keep: float) -> None:
+        """Have deleted what is over for so long; how many they were is all that is told."""
+        done = await store.tidy(keep)
+        if done:
+            self._outside.event("incidents_tidied", **done)
+        else:
+            self._tidied = self._done
 
     async def _with_keys(self, bundles: Sequence[Bundle]) -> tuple[Bundle, ...]:
         """Return them as other nodes can read them; none, for now, where the keys cannot be.
@@ -146,6 +160,7 @@ class Carrying:
         What is yielded is said once; all else is said again at the end.
         """
         done, yielded = list[Bundle](), list[Yielded]()
+        refused = list[int]()
         for one in outgoing.bundles:
             alone = msgspec.structs.replace(outgoing, bundles=(one,), can_take=False)
             try:
@@ -153,9 +168,14 @@ class Carrying:
             except Away:
                 raise
             except Exception as fault:  # noqa: BLE001 - see above
-                self._complain("incident_not_kept", type(fault).__name__, incident=one.incident.id)
+                self._outside.event(
+                    "incident_not_kept", error=type(fault).__name__, incident=one.incident.id
+                )
+                refused += one.numbers
+                self._why = type(fault).__name__
             else:
                 done.append(one)
+        self._refused = tuple(refused)
         nothing = msgspec.structs.replace(outgoing, bundles=())
         heard = await store.carry(nothing, seen=self._seen)
         return tuple(done), msgspec.structs.replace(heard, yielded=(*yielded, *heard.yielded))
@@ -172,7 +192,10 @@ class Carrying:
             acts=tuple(heard.acts),
             others=tuple(heard.others),
             whole=self._seen == 0,
+            refused=self._refused,
+            why=self._why if self._refused else "",
         )
+        self._refused = ()
         if settled != Settled(node=self.node):
             await self._told(settled)
         self._seen = heard.number
@@ -188,9 +211,9 @@ class Carrying:
             self._outside.event(event, error=error, **fields)
 
 
-def register_of(databases: Databases) -> Register:
-    """Return where all nodes keep incidents; Unavailable."""
+def register_of(databases: Databases, ring: Callable[[], Ring | None]) -> Register:
+    """Return where all nodes keep incidents, sealed by these keys; Unavailable."""
     _ = databases.database  # once it is there, all of SQLAlchemy has been imported aside
     from tta_gateway.features.escalation.sql_store import SqlStore
 
-    return SqlStore(lambda: databases.database)
+    return SqlStore(lambda: databases.database, ring=ring)

@@ -1,8 +1,9 @@
 """Erasing: the keys of people, on this node, as the database says for all of them.
 
 An erasure is a change that has been made (features/changes): the database holds it, the control of
-each node looks there, and erases the key in its own state folder once.  A node that was away does
-so when it is back.
+each node looks there, and erases the key in its own state folder once, and the one in the database
+with which incidents are sealed there.  A node that was away does so when it is back; what it brings
+from before is not kept (features/escalation/sql_rows.py).
 """
 
 import asyncio
@@ -19,7 +20,10 @@ from tta_gateway.features.access.policy import book_of
 from tta_gateway.features.changes.algorithm import State
 from tta_gateway.features.changes.store import Away, Change, ChangeStore
 from tta_gateway.features.erasure.api import Erasure
+from tta_gateway.features.escalation import register as escalation
+from tta_gateway.features.escalation.register import Register
 from tta_gateway.kernel.errors import ClientFault
+from tta_gateway.kernel.incident import NETWORK, whose_key
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.two_person import Prepared, Unfit
 from tta_gateway.node.key_ring import ring_of
@@ -29,6 +33,7 @@ from tta_gateway.support.clock import Clock
 from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog
+from tta_gateway.support.sql.away import Unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -41,8 +46,6 @@ KIND: Final = "erasure"
 ERASES: Final = "people:erase"
 ADMINISTRATION: Final = "administration"
 """What is kept of who has shown the token of the administration, which is nobody's own."""
-NETWORK: Final = "network"
-"""Begins what stands for people of whom the network alone is known (node/scanning.py)."""
 MOST: Final = 200
 """erasures that are shown"""
 PAUSE: Final = 2.0
@@ -71,13 +74,15 @@ class Erasing:
         store: "Callable[[], ChangeStore[Transaction]]",
         open: Callable[[], None],
         is_there: Callable[[], bool],
+        register: Callable[[], Register],
         shown: Callable[[str | None], Principal],
         is_admin: Callable[[str], bool],
     ) -> None:
         """Begin without a configuration.
 
         `store` returns where changes are kept, `open` has the database opened, `is_there` tells
-        whether it is; `shown` returns whose access token it is, or raises ClientFault.
+        whether it is; `register` returns where incidents of all nodes are; `shown` returns whose
+        access token it is, or raises ClientFault.
         """
         self._log = log
         self._wall = clock.wall
@@ -85,6 +90,7 @@ class Erasing:
         self._open_store = store
         self._open = open
         self._is_there = is_there
+        self._register = register
         self._shown = shown
         self._is_admin = is_admin
         self._store: ChangeStore[Transaction] | None = None
@@ -219,9 +225,25 @@ class Erasing:
         except Away:
             return
         for one in found:
-            if one.id not in self._done and await asyncio.to_thread(self._erase, one):
+            if one.id in self._done:
+                continue
+            if await asyncio.to_thread(self._erase, one) and await self._erase_of_all(one):
                 self._done.add(one.id)
                 self._since = max(self._since, one.decided - OVERLAP)
+
+    async def _erase_of_all(self, one: Change) -> bool:
+        """Erase the key in the database, which the first node to come does for all."""
+        try:
+            await self._register().erase(_person(one), id=one.id, at=one.decided)
+        except (escalation.Away, Unavailable) as error:
+            self._complain(one, str(error))
+            return False
+        return True
+
+    def _complain(self, one: Change, why: str) -> None:
+        if one.id not in self._failed:
+            self._failed.add(one.id)
+            self._log.event("person_not_erased", id=one.id, error=why)
 
     def _erase(self, one: Change) -> bool:
         """Erase a key in the state folder, once for each change; False if it cannot be now."""
@@ -233,9 +255,7 @@ class Erasing:
             finally:
                 store.close()
         except OSError as error:
-            if one.id not in self._failed:
-                self._failed.add(one.id)
-                self._log.event("person_not_erased", id=one.id, error=str(error))
+            self._complain(one, str(error))
             return False
         if was_there:
             self._log.event("person_erased", id=one.id, by=one.decided_by)
@@ -253,8 +273,7 @@ def _written(person: str) -> str:
     issuer, _, subject = person.partition("/")  # a subject may be an address, and hold more
     if not issuer or not subject or (issuer == NETWORK and subject.startswith("/")):
         raise Unfit("A person is named as incidents name them: `issuer/subject`.")
-    whose = "/".join(person.split("/")[:2]) if issuer == NETWORK else person
-    return json.dumps({"person": whose})
+    return json.dumps({"person": whose_key(person)})
 
 
 def _summary(person: str) -> str:

@@ -30,6 +30,7 @@ from tta_gateway.snapshot.parts import Parts, base_of, bound_of
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.crypto.envelope import Envelope
 from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.crypto.sealing import NotSealed
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog
@@ -109,6 +110,8 @@ class Incidents:
         self._known = known
         self._book = Book({})
         self._snapshot: Snapshot | None = None
+        self._ring: Ring | None = None
+        self._is_told = False
         self._state = Path()
         self.elsewhere: Elsewhere | None = None
         """Knows the incidents of all nodes."""
@@ -117,6 +120,18 @@ class Incidents:
         """Tell whether other nodes may have incidents, in the same database."""
         database = None if self._snapshot is None else self._snapshot.database
         return database is not None and not database.is_sqlite
+
+    def ring(self) -> Ring | None:
+        """Return what seals in the database; None where each node has keys of its own.
+
+        OSError if they cannot be had.
+        """
+        assert self._snapshot is not None  # it is asked for behind the first configuration
+        if self.is_shared() and not self._snapshot.encryption_keys:
+            return None
+        if self._ring is None:
+            self._ring = ring_of(self._snapshot)
+        return self._ring
 
     async def of_guard(self, question: Mapping[str, object]) -> Answer:
         """Return what the guard answers, refusals too; OSError if it is not there."""
@@ -140,7 +155,12 @@ class Incidents:
     def adopt(self, parts: Parts) -> None:
         """Go by this configuration."""
         self._book = book_of(bound_of(parts, "access", AccessBound))
-        self._snapshot = base_of(parts)
+        self._snapshot, self._ring = base_of(parts), None
+        if self.is_shared() and not self._snapshot.encryption_keys and not self._is_told:
+            self._is_told = True
+            self._log.event(
+                "incidents_in_clear", advice="name the same `encryption: {keys: …}` at all nodes"
+            )
         self._state = Path(self._snapshot.state_dir)
 
     # Who asks

@@ -23,6 +23,8 @@ from pydantic import (
 
 from tta_gateway.features.escalation.bound import (
     LADDERS,
+    LEAST_YEARS,
+    YEAR,
     Contact,
     EscalationBound,
     Hook,
@@ -80,6 +82,7 @@ PolicyFile: TypeAlias = Annotated[
     WithJsonSchema({"title": "file", "type": "string"}),
 ]
 Within: TypeAlias = Annotated[Duration, Field(ge=1.0)]
+Years: TypeAlias = Annotated[int, Field(ge=LEAST_YEARS, le=100)]
 _HOUR: Final = 3600.0
 
 
@@ -240,6 +243,11 @@ class EscalationConfig(Config):
     reached from where they are; the id of the incident follows behind a slash.  Left out, that of
     `admin`, which is of use on the same machine."""
 
+    keep: Years = LEAST_YEARS
+    """For how many years an incident that is over is kept, with its reports and all that was done
+    about it, in the guard's file and in the database; then it is deleted.  No less than 6 (HIPAA,
+    45 CFR 164.316(b)(2)(i)).  One that is not over is never deleted."""
+
     policy: Annotated[PolicyFile | None, Field(exclude=True)] = None
     """A file in YAML that holds `levels`, more `contacts`, or both, for clinicians to edit; its
     path begins at the folder of the configuration, as those that it names do, and it is watched.
@@ -396,6 +404,7 @@ def compile(config: EscalationConfig, admin: Address | None, node: str) -> Escal
             subscriber(one.name, one.path, value(one.secret)) for one in config.subscribers
         ),
         ladders=laddered(config),
+        keep=config.keep * YEAR,
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.helpers.incidents import a_report
-from tta_gateway.kernel.incident import Source, is_promised, mark_of
+from tta_gateway.kernel.incident import Source, is_promised, mark_of, whose_key
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,18 @@ def test_a_mark_tells_apart_what_somebody_writes_through_and_says_nothing_of_it(
     assert len(marks) == 4
     assert mark_of("network/1", "a") in marks
     assert all(len(one) == 12 for one in marks)
+
+
+@pytest.mark.parametrize(
+    ("person", "whose"),
+    [
+        ("clinic/ada", "clinic/ada"),
+        ("clinic/a/d/a", "clinic/a/d/a"),
+        ("network/1", "network/1"),
+        ("network/1/c", "network/1"),
+    ],
+)
+def test_all_of_a_network_have_one_key_and_everybody_else_their_own(
+    person: str, whose: str
+) -> None:
+    assert whose_key(person) == whose

@@ -23,6 +23,7 @@ from tta_gateway.features.escalation.bound import (
     ServiceHook,
     State,
 )
+from tta_gateway.features.escalation.sealing import Seal
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 from tta_gateway.kernel.events import EscalationTroubled
 from tta_gateway.node import assemble_guard, guard_socket
@@ -204,8 +205,8 @@ class Once:
     def __init__(self, fail: Callable[[Path | None], SqliteStore]) -> None:
         self.fail = fail
 
-    def __call__(self, path: Path | None) -> SqliteStore:
-        return self.fail(path) if path is not None else SqliteStore(None)
+    def __call__(self, path: Path | None, seal: Seal) -> SqliteStore:
+        return self.fail(path) if path is not None else SqliteStore(None, seal)
 
 
 def test_the_death_of_a_task_is_told(tmp_path: Path) -> None:
@@ -333,9 +334,9 @@ class Broken:
 def test_an_incident_of_which_nothing_can_be_made_has_people_called(tmp_path: Path) -> None:
     async def run() -> None:
         before = House(tmp_path, policy()).guard.escalation
-        before.report(a_report())
+        ada = before.report(a_report())
         before.report(a_report("r2", person="bob"))
-        before.store._db.execute("UPDATE incidents SET body = x'c1' WHERE person = 'ada'")
+        before.store._db.execute("UPDATE incidents SET body = x'c1' WHERE id = ?", (ada.id,))
         before.store.close()
         house = House(tmp_path, policy(Hook(name="h", url="http://h/")))
         house.guard._turn()

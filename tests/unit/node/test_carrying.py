@@ -12,6 +12,7 @@ import msgspec
 from tests.helpers.incidents import NOW, a_report
 from tta_gateway.features.escalation.algorithm import opened
 from tta_gateway.features.escalation.bound import (
+    KEEP,
     Act,
     Bundle,
     Incident,
@@ -21,7 +22,7 @@ from tta_gateway.features.escalation.bound import (
     Yielded,
 )
 from tta_gateway.features.escalation.register import Away, Heard, Whole
-from tta_gateway.node.carrying import ALONE, OPENS, RENEWED, Carrying, Outside
+from tta_gateway.node.carrying import ALONE, OPENS, RENEWED, TIDIED, Carrying, Outside
 from tta_gateway.support.sql.away import Unavailable
 
 
@@ -64,6 +65,16 @@ class Kept:
         self.has_all = False
         self.spoils = ""
         self.is_away = False
+        self.tidied: list[float] = []
+        self.forgets = 0
+
+    async def erase(self, person: str, *, id: str, at: float) -> None:
+        raise NotImplementedError
+
+    async def tidy(self, keep: float) -> Mapping[str, int]:
+        self.tidied.append(keep)
+        self.forgets -= 1
+        return {"incidents": 1} if self.forgets >= 0 else {}
 
     async def carry(self, said: Outgoing, *, seen: int) -> Heard:
         if self.is_away:
@@ -275,3 +286,39 @@ def test_what_is_yielded_of_one_that_is_carried_by_itself_is_heard() -> None:
     house.look()
     (settled,) = house.guard.settled
     assert [one.id for one in settled.yielded] == [a_bundle().incident.id]
+
+
+def test_what_nobody_can_keep_is_set_aside_by_the_name_of_its_error() -> None:
+    house = House()
+    house.kept.spoils = "bob"
+    house.guard.bundles = [a_bundle(1), a_bundle(2, "bob")]
+    house.look()
+    (settled,) = house.guard.settled
+    assert (settled.numbers, settled.refused, settled.why) == ((1,), (2,), "ValueError")
+    house.kept.spoils = ""
+    house.look()
+    assert house.guard.settled[-1].refused == ()
+
+
+def test_what_is_over_for_long_is_looked_for_each_hour_and_counts_are_told() -> None:
+    house = House()
+    house.kept.forgets = 1
+    for _ in range(4):
+        house.look()
+        house.now += RENEWED
+    assert house.kept.tidied == [KEEP, KEEP]  # there was more, and then no more
+    assert house.events == [("incidents_tidied", {"incidents": 1})]
+    house.now += TIDIED
+    house.look()
+    assert len(house.kept.tidied) == 3
+
+
+def test_what_the_guard_says_and_makes_no_sense_is_told() -> None:
+    house = House()
+
+    async def nonsense(_: Mapping[str, object]) -> dict[str, Any]:
+        return {"outgoing": base64.b64encode(b"\xc1").decode()}
+
+    house.carrying._ask = nonsense
+    assert not house.look()
+    assert [fields["error"] for _, fields in house.events] == ["DecodeError"]

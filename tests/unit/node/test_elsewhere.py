@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -41,6 +41,12 @@ class Register:
         reports = [a_report("r9"), a_report("r10", evidence=b"")]
         acts = [act for act, _ in self.acts]
         return Whole(incident=OTHERS, node="two", reports=reports, notices=sent, acts=acts)
+
+    async def erase(self, person: str, *, id: str, at: float) -> None:
+        raise NotImplementedError
+
+    async def tidy(self, keep: float) -> Mapping[str, int]:
+        raise NotImplementedError
 
     async def act(self, act: Act, node: str) -> Incident | None:
         if act.incident != OTHERS.id:

@@ -17,6 +17,7 @@ from tests.helpers.incidents import a_report
 from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.changes.algorithm import State
 from tta_gateway.features.erasure.api import Erasure
+from tta_gateway.features.escalation.register import Away
 from tta_gateway.features.identity.problems import MISSING, NO_PERSON
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.incident import Report
@@ -35,6 +36,19 @@ WHY = "asked for by the person"
 ADA = "clinic/ada"
 
 
+class Register:
+    """Incidents of all nodes, which may be away."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.erased: list[tuple[str, str, float]] = []
+
+    async def erase(self, person: str, *, id: str, at: float) -> None:
+        if self.is_away:
+            raise Away("cut")
+        self.erased.append((person, id, at))
+
+
 class House:
     """A node; who shows `Bearer admin` is the administration, others show subject and role."""
 
@@ -42,6 +56,7 @@ class House:
         folder.mkdir(exist_ok=True)
         self.folder, self.store, self.events = folder, store, Events()
         self.is_open = True
+        self.register = Register()
         self.opened = 0
         access = msgspec.Raw(msgspec.msgpack.encode(AccessBound(two_person=two_person)))
         self.snapshot = Snapshot(
@@ -58,6 +73,7 @@ class House:
             store=lambda: cast("Any", store),
             open=self._opened,
             is_there=lambda: self.is_open,
+            register=lambda: cast("Any", self.register),
             shown=self._shown,
             is_admin=lambda said: said == "Bearer admin",
         )
@@ -259,3 +275,16 @@ def test_it_looks_for_ever(house: House, store: MemoryChanges, tmp_path: Path) -
     with pytest.raises(EOFError):
         asyncio.run(house.erasing.run(over))
     assert not is_readable(house, theirs)
+
+
+def test_the_key_that_all_nodes_have_is_erased_as_well_or_it_is_not_done(house: House) -> None:
+    house.register.is_away = True
+    told = house.erase()
+    assert not told.here
+    house.look()
+    assert [name for name, _ in house.events.told].count("person_not_erased") == 1
+    house.register.is_away = False
+    house.look()
+    assert house.register.erased == [(ADA, told.id, told.at)]
+    house.look()
+    assert len(house.register.erased) == 1

@@ -14,6 +14,11 @@ level 3 three times as many, whatever their levels; further ones are counted.  W
 the person is kept besides: workers bound that (features/safety/accounts.py)."""
 _MINUTE: Final = 60.0
 _DAY: Final = 24 * 3600.0
+YEAR: Final = 366 * _DAY
+"""Seconds, never less than a year has."""
+LEAST_YEARS: Final = 6
+"""for which what is over is kept (HIPAA, 45 CFR 164.316(b)(2)(i))"""
+KEEP: Final = LEAST_YEARS * YEAR
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True, tag="webhook"):
@@ -115,7 +120,8 @@ LADDERS: Final[tuple[Ladder, ...]] = (
 class EscalationBound(msgspec.Struct, frozen=True, kw_only=True):
     """The policy; `node` is how notices name this machine, `link` where incidents are listed.
 
-    `subscribers` are told by each call of each level, whomever else it goes to.
+    `subscribers` are told by each call of each level, whomever else it goes to; `keep` is for how
+    long what is over is kept.
     """
 
     node: str = ""
@@ -123,6 +129,7 @@ class EscalationBound(msgspec.Struct, frozen=True, kw_only=True):
     contacts: tuple[Contact, ...] = ()
     subscribers: tuple[ServiceHook, ...] = ()
     ladders: tuple[Ladder, ...] = LADDERS
+    keep: float = KEEP
 
     def ladder(self, level: int) -> Ladder:
         """Return what is done about a level."""
@@ -151,7 +158,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     Of several nodes one goes on with it: `token` counts who has had it (fencing), `holder` is who
     has it where that is not this one, and `part_of` the incident of the same person at another
-    node that it belongs to.
+    node that it belongs to.  Of whom is `is_erased` nothing is kept once it is over.
     """
 
     id: str
@@ -180,6 +187,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     token: int = 1
     holder: str = ""
     part_of: str = ""
+    is_erased: bool = False
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,12 +265,16 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guard has to be carried; `can_take`: others' incidents would be kept on its disk."""
+    """What a guard has to be carried; `can_take`: others' incidents would be kept on its disk.
+
+    `keep` is for how long all that is over is kept.
+    """
 
     node: str
     name: str
     can_take: bool
     bundles: tuple[Bundle, ...]
+    keep: float = KEEP
 
 
 class Yielded(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,7 +292,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What a guard is told in return: what has been kept, and what is for it to do.
 
     It takes `bundles` over; `reports` and `acts` came to other nodes and are about its incidents;
-    of `others` it knows more, or nothing else where that is the `whole`.
+    of `others` it knows more, or nothing else where that is the `whole`.  What is `refused` nobody
+    can keep, `why` by the name of an error: it waits for a change, or the next guard.
     """
 
     node: str
@@ -291,3 +304,5 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     acts: tuple[Act, ...] = ()
     others: tuple[Other, ...] = ()
     whole: bool = False
+    refused: tuple[int, ...] = ()
+    why: str = ""

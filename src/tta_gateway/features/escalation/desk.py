@@ -7,14 +7,24 @@ be asked again when the guard has died over it.
 
 import base64
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from tta_gateway.features.escalation.algorithm import Impossible
-from tta_gateway.features.escalation.bound import Act, Does, Incident, Outgoing, Settled
+from tta_gateway.features.escalation.bound import (
+    Act,
+    Bundle,
+    Does,
+    Incident,
+    Other,
+    Outgoing,
+    Settled,
+    Yielded,
+)
 from tta_gateway.features.escalation.service import Escalation, Unknown
+from tta_gateway.features.escalation.sqlite_store import is_fault
 from tta_gateway.features.escalation.wording import shown, stamp
 from tta_gateway.kernel.incident import Report
 
@@ -26,6 +36,14 @@ NEWEST: Final = 100
 _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 _settled = msgspec.msgpack.Decoder(Settled).decode
+_ITEMS: Final[Mapping[str, type]] = {
+    "bundles": Bundle,
+    "reports": Report,
+    "acts": Act,
+    "others": Other,
+    "yielded": Yielded,
+}
+"""what a `Settled` holds many of"""
 
 
 class List(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="list"):
@@ -91,8 +109,8 @@ class Desk:
             told = _refused(404, "There is no such incident.")
         except Impossible as error:
             told = _refused(409, f"That cannot be done: {error}.")
-        except sqlite3.Error:
-            told = _refused(503, "The guard cannot write at the moment: ask again.")
+        except sqlite3.Error as error:
+            told = _failed(error)
         return _encode(told)
 
     def _told(self, asked: Asked) -> Answer:
@@ -108,7 +126,7 @@ class Desk:
                 self._escalation.show_all()
             return {"outgoing": _pack(self._outgoing(asked.most))}
         if isinstance(asked, Settle):
-            return self._settle(_settled(asked.body))
+            return self._settle(*settled_of(asked.body))
         return self._done(asked)
 
     def _outgoing(self, most: int) -> Outgoing:
@@ -118,9 +136,12 @@ class Desk:
             name=self._escalation.bound.node,
             can_take=self.is_lasting(),
             bundles=tuple(store.bundles(most)),
+            keep=self._escalation.bound.keep,
         )
 
-    def _settle(self, settled: Settled) -> Answer:
+    def _settle(self, settled: Settled, spoilt: Sequence[str]) -> Answer:
+        for what in spoilt:
+            self._escalation.hear_spoilt(what)
         if settled.node != self._escalation.store.node():
             return _refused(409, "The guard has another file by now: ask again.")
         if not self.is_lasting():  # whoever else has them, this node cannot take them back
@@ -171,6 +192,32 @@ class Desk:
         }
 
 
+def settled_of(body: bytes) -> tuple[Settled, list[str]]:
+    """Return what is to be settled, and names of what of it makes no sense: all else is settled.
+
+    msgspec.DecodeError if nothing of it does.
+    """
+    try:
+        return _settled(body), []
+    except msgspec.ValidationError:
+        told = msgspec.msgpack.decode(body, type=dict[str, Any])
+    spoilt = list[str]()
+    for name, kind in _ITEMS.items():
+        told[name] = list(_sound(told.get(name, ()), kind, spoilt))
+    return msgspec.convert(told, Settled), spoilt
+
+
+def _sound(items: object, kind: type, spoilt: list[str]) -> Iterator[object]:
+    """Yield what makes sense of something."""
+    for one in items if isinstance(items, list) else ():
+        try:
+            yield msgspec.convert(one, kind)
+        except msgspec.ValidationError:
+            known = one.get("incident", one) if isinstance(one, dict) else {}
+            id = known.get("id", "") if isinstance(known, dict) else known
+            spoilt.append(f"{kind.__name__.lower()} {id}")
+
+
 def report_shown(report: Report) -> Answer:
     """Return a report as people read it."""
     return {
@@ -202,6 +249,12 @@ def act_shown(act: Act) -> Answer:
         "to": act.to or None,
         "text": act.text or None,
     }
+
+
+def _failed(error: sqlite3.Error) -> Answer:
+    if is_fault(error):
+        return _refused(503, "The guard cannot write at the moment: ask again.")
+    return _refused(409, f"That cannot be done: {type(error).__name__}.")
 
 
 def _refused(status: int, detail: str) -> Answer:

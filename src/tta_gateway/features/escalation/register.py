@@ -1,6 +1,6 @@
 """Where incidents of all nodes are kept, so that they outlive a node's disk: the port."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -19,6 +19,10 @@ from tta_gateway.kernel.incident import Report
 
 class Away(Exception):
     """It cannot be asked, or has not done what it was asked for."""
+
+
+class OtherKeys(Away):
+    """What stands there is sealed with other keys than this node has."""
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +57,12 @@ class Register(Protocol):
 
     async def one(self, id: str, most: int) -> Whole | None:
         """Return an incident, the whole if this is a part of one; None if there is none."""
+
+    async def erase(self, person: str, *, id: str, at: float) -> None:
+        """Make unreadable what is kept of a person, once for each id; what is open goes on."""
+
+    async def tidy(self, keep: float) -> Mapping[str, int]:
+        """Delete some of what has been over for so many seconds; return how many of what."""
 
     async def act(self, act: Act, node: str) -> Incident | None:
         """Keep what somebody has done about an incident that some node has, which hears of it.

@@ -4,7 +4,6 @@ Every step is one transaction of the store, and nothing here waits for anything 
 another's (delivering.py).
 """
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -39,7 +38,8 @@ from tta_gateway.features.escalation.metrics import (
     UNACKNOWLEDGED,
     UNCARRIED,
 )
-from tta_gateway.features.escalation.sqlite_store import MOST_PARTS, SqliteStore
+from tta_gateway.features.escalation.sealing import ERASED
+from tta_gateway.features.escalation.sqlite_store import MOST_PARTS, SqliteStore, is_fault
 from tta_gateway.features.escalation.store import Record
 from tta_gateway.features.escalation.trying import MOST, Trying
 from tta_gateway.kernel.incident import Report
@@ -187,9 +187,9 @@ class Escalation:
         try:
             with self.store.savepoint():
                 self._report(_decode(record.payload))
-        except sqlite3.Error:
-            raise
-        except Exception as fault:  # noqa: BLE001 - whatever it is, what comes behind it is taken
+        except Exception as fault:
+            if is_fault(fault):
+                raise
             self._park(record, type(fault).__name__)
 
     def _park(self, record: Record, cause: str) -> None:
@@ -327,9 +327,9 @@ class Escalation:
         try:
             with self.store.savepoint():
                 self._step(incident, now)
-        except sqlite3.Error:
-            raise
-        except Exception as fault:  # noqa: BLE001 - see above
+        except Exception as fault:
+            if is_fault(fault):
+                raise
             kind = type(fault).__name__
             self._outside.tell("incident_not_called", incident=incident.id, error=kind)
             self._remember(incident.id, msgspec.structs.replace(incident, due=now + 1.0))
@@ -340,6 +340,10 @@ class Escalation:
             self._outside.tell("incident_damaged", incident=id)
             self._outside.trouble("parked", id, cause="an incident makes no sense", over=False)
             self.report(unreadable(f"incident {id}", now))
+        for what, why in self.store.take_aside():
+            self._outside.tell("incident_set_aside", of=what, error=why)
+            cause = f"it cannot be carried to other nodes: {why}"
+            self._outside.trouble("parked", what, cause=cause, over=False)
 
     def _is_due(self, incident: Incident, now: float) -> bool:
         patience = algorithm.patience(self.bound.ladder(incident.level), incident.calls)
@@ -463,6 +467,8 @@ class Escalation:
         act = msgspec.structs.replace(act, incident=before.id)
         if self.store.act(act.id) is not None:
             return before
+        if before.person == ERASED and act.does == "reopen":
+            raise algorithm.Impossible("nothing is kept any more of whom it was about")
         after = algorithm.acted(before, act)
         with self._kept():
             self.store.add_act(act)
@@ -507,6 +513,7 @@ class Escalation:
         with self._kept():
             self.store.keep_others(settled.others, whole=settled.whole)
             self.store.carried(settled.numbers)
+            self.store.refuse(settled.refused, settled.why)
             for gone in settled.yielded:
                 self._settle(f"incident {gone.id}", partial(self._yield, gone))
         self._outside.changed()
@@ -516,14 +523,19 @@ class Escalation:
         try:
             with self.store.savepoint():
                 work()
-        except sqlite3.Error:
-            raise
-        except Exception as fault:  # noqa: BLE001 - see settle
+        except Exception as fault:
+            if is_fault(fault):
+                raise
             self._alarming = {one.id: one for one in self.store.alarming()}
             if self._is_told(what, fault):
                 return
             self._outside.trouble("parked", what, cause=type(fault).__name__, over=False)
             self._report(unreadable(what, self._outside.wall()))
+
+    def hear_spoilt(self, what: str) -> None:
+        """Hear of something from another node that makes no sense: people are called, once."""
+        with self._kept():
+            self._settle(what, _makes_no_sense)
 
     def _is_told(self, what: str, fault: Exception) -> bool:
         """Write a line of the log, unless it was written before; tell whether it was."""
@@ -590,9 +602,9 @@ class Escalation:
         """Do what somebody has done at another node; whatever is wrong with it, others are done."""
         try:
             self._do(act)
-        except sqlite3.Error:
-            raise
-        except Exception as fault:  # noqa: BLE001 - see settle; people are called on
+        except Exception as fault:
+            if is_fault(fault):
+                raise
             self._is_told(f"act {act.id}", fault)
 
     def _do(self, act: Act) -> None:
@@ -632,6 +644,17 @@ class Escalation:
         if incident.part_of != whole:
             self._keep(msgspec.structs.replace(incident, part_of=whole), is_carried=True)
 
+    def forget_over(self) -> bool:
+        """Delete some of what has been over for longer than it is kept; tell whether there is more.
+
+        Nothing that is not over.  How many they are is all that is told.
+        """
+        with self.store.transaction():
+            gone = self.store.forget(self._outside.wall() - self.bound.keep)
+        if any(gone.values()):
+            self._outside.tell("incidents_forgotten", **gone)
+        return gone["incidents"] > 0
+
     # What is counted
 
     def count(self) -> None:
@@ -656,6 +679,10 @@ class Escalation:
 
     def _level(self, incident: Incident) -> str:
         return "drill" if incident.drill else str(incident.level)
+
+
+def _makes_no_sense() -> None:
+    raise ValueError("it makes no sense")
 
 
 def _named(owed: Owed) -> str:

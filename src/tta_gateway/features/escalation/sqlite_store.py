@@ -1,7 +1,8 @@
 """What the guard keeps: a file of SQLite of its own, in which every transaction waits for the disk.
 
 One transaction holds the reader's mark in a journal and what has come of the records before it, so
-that a guard that is killed reads nothing twice and misses nothing (WAL, synchronous=FULL).
+that a guard that is killed reads nothing twice and misses nothing (WAL, synchronous=FULL).  Who
+it is about, and what was written, stand there sealed (sealing.py).
 """
 
 import contextlib
@@ -9,10 +10,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal, TypeGuard
+from typing import Final, Literal, TypeAlias, TypeGuard
 
 import msgspec
 
+from tta_gateway.features.escalation import sqlite_schema as schema
 from tta_gateway.features.escalation.algorithm import LONGEST_PAUSE, is_alarming, is_open
 from tta_gateway.features.escalation.bound import (
     Act,
@@ -23,88 +25,44 @@ from tta_gateway.features.escalation.bound import (
     Sent,
     is_subscriber,
 )
-from tta_gateway.kernel.incident import Report
+from tta_gateway.features.escalation.sealing import (
+    ERASED,
+    UNREADABLE,
+    Seal,
+    is_clear,
+    left_of,
+    unread,
+)
+from tta_gateway.kernel.incident import Report, whose_key
+from tta_gateway.support.crypto.key_store import Erased
+from tta_gateway.support.crypto.sealing import NotSealed
 
 NAME: Final = "guard.sqlite"
 """The file, in the state folder."""
-_VERSION: Final = 2
 MOST_PARTS: Final = 50
 """reports, acts and notices of an incident that are carried at once"""
 MOST_BYTES: Final = 4 * 2**20
 """of what people have written, after which no further incident is carried at once"""
 _PATIENCE: Final = 5.0  # seconds, for whoever else looks into the file
-_SCHEMA: Final = """
-CREATE TABLE marks (segment TEXT PRIMARY KEY, end INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE incidents (
-  id TEXT PRIMARY KEY, person TEXT NOT NULL, drill INTEGER NOT NULL, open INTEGER NOT NULL,
-  due REAL NOT NULL, opened REAL NOT NULL, body BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX open_of ON incidents (person, drill) WHERE open;
-CREATE INDEX due_at ON incidents (due) WHERE due > 0;
-CREATE INDEX opened_at ON incidents (opened);
-CREATE TABLE reports (
-  id TEXT PRIMARY KEY, incident TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX reports_of ON reports (incident, at);
-CREATE TABLE notices (
-  call TEXT NOT NULL, contact TEXT NOT NULL, incident TEXT NOT NULL, number INTEGER NOT NULL,
-  level INTEGER NOT NULL, tries INTEGER NOT NULL, due REAL NOT NULL,
-  confirmed REAL NOT NULL DEFAULT 0,
-  PRIMARY KEY (call, contact)
-) WITHOUT ROWID;
-CREATE INDEX owed ON notices (contact, level, due) WHERE confirmed = 0;
-CREATE INDEX notices_of ON notices (incident, number);
-CREATE TABLE acts (
-  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, incident TEXT NOT NULL, body BLOB NOT NULL
-);
-CREATE INDEX acts_of ON acts (incident);
-CREATE TABLE parked (
-  segment TEXT NOT NULL, end INTEGER NOT NULL, at REAL NOT NULL, cause TEXT NOT NULL,
-  data BLOB NOT NULL, PRIMARY KEY (segment, end)
-) WITHOUT ROWID;
-"""
-_SHARED: Final = """
-CREATE TABLE outbox (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL,
-  incident TEXT NOT NULL, UNIQUE (kind, id)
-);
-CREATE INDEX outbox_of ON outbox (incident, kind);
-CREATE TABLE others (
-  id TEXT PRIMARY KEY, person TEXT NOT NULL, level INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX others_of ON others (person);
-CREATE TABLE node (id TEXT NOT NULL);
-INSERT INTO node VALUES (lower(hex(randomblob(16))));
-INSERT INTO outbox (kind, id, incident) SELECT 'report', id, incident FROM reports;
-INSERT INTO outbox (kind, id, incident) SELECT 'act', id, incident FROM acts;
-INSERT INTO outbox (kind, id, incident) SELECT 'incident', id, id FROM incidents
-"""
-"""What version 2 has besides: the outbox, others' incidents, and the name of this file."""
-_TABLES: Final = {
-    "marks": "segment",
-    "incidents": "id",
-    "reports": "id",
-    "notices": "call, contact",
-    "acts": "number",
-    "parked": "segment, end",
-    "outbox": "number",
-}
 _encode = msgspec.msgpack.Encoder().encode
-_incident = msgspec.msgpack.Decoder(Incident).decode
-_report = msgspec.msgpack.Decoder(Report).decode
 _act = msgspec.msgpack.Decoder(Act).decode
+_INCIDENTS: Final = "SELECT id, body, level, drill, opened, over, holder FROM incidents"
+_Row: TypeAlias = tuple[str, bytes, int, int, float, float, str]
+_MARKS: Final = ", ".join("?" * 12)  # of columns of incidents
 _OWED: Final = "SELECT call, contact, incident, number, level, tries, due FROM notices"
 
 
 class SqliteStore:
     """The file; sqlite3.Error says that it cannot be used at the moment."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, seal: Seal) -> None:
         """Open it, or make it for its owner alone; None: in memory, for a while."""
+        self.seal = seal
         if path is not None:
             path.touch(0o600)
         self._db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None)
         self._damaged: dict[str, bool] = {}  # incidents, and whether somebody has heard of it
+        self._aside: list[tuple[str, str]] = []  # what cannot be carried, and why
         try:
             self._prepare(path)
         except BaseException:
@@ -114,19 +72,58 @@ class SqliteStore:
     def _prepare(self, path: Path | None) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA secure_delete = ON")
         with self.transaction():
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version < _VERSION:
-                schema = _SHARED if version else _SCHEMA + _SHARED
-                for statement in schema.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {_VERSION}")
-            elif version != _VERSION:
-                raise OSError(f"{path} is of another version ({version}): it is kept as it is")
+            is_older = schema.prepare(self._db, path)
+            if is_older:
+                self._seal_all(is_older=True)
+            self._db.execute("UPDATE outbox SET aside = '' WHERE aside <> ''")  # tried once more
+        if is_older:  # what stood in clear is not to stay in the log
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def _seal_all(self, *, is_older: bool) -> None:
+        """Seal what an older version wrote; what makes no sense stays as it is."""
+        for id, body in self._db.execute("SELECT id, body FROM incidents").fetchall():
+            with contextlib.suppress(msgspec.DecodeError, *UNREADABLE):
+                self.put(self.seal.read_incident(id, body), is_carried=True)
+        for id, body in self._db.execute("SELECT id, body FROM reports").fetchall():
+            with contextlib.suppress(msgspec.DecodeError):
+                if is_clear(body):
+                    sealed = self.seal.report(self.seal.read_report(id, body))
+                    self._db.execute("UPDATE reports SET body = ? WHERE id = ?", (sealed, id))
+        for id, body in self._db.execute("SELECT id, body FROM acts").fetchall():
+            with contextlib.suppress(msgspec.DecodeError):
+                self._seal_act(id, _act(body))
+        if is_older:
+            self._seal_rest()
+
+    def _seal_rest(self) -> None:
+        """Seal what does not show whether it is."""
+        for id, person in self._db.execute("SELECT id, person FROM others").fetchall():
+            mark = self.seal.mark(person)
+            self._db.execute("UPDATE others SET person = ? WHERE id = ?", (mark, id))
+        for segment, end, data in self._db.execute(
+            "SELECT segment, end, data FROM parked"
+        ).fetchall():
+            row = (self.seal.record(data), segment, end)
+            self._db.execute("UPDATE parked SET data = ? WHERE segment = ? AND end = ?", row)
+
+    def _seal_act(self, id: str, act: Act) -> None:
+        if act.to or act.text:
+            row = (*self._act_row(act), id)
+            self._db.execute("UPDATE acts SET body = ?, sealed = ? WHERE id = ?", row)
+
+    def renew(self, seal: Seal) -> None:
+        """Seal by other keys from now on; what is open at once, for the older may be taken away."""
+        self.seal = seal
+        rows = self._db.execute(f"{_INCIDENTS} WHERE open").fetchall()
+        with self.transaction():
+            for one in self._readable(rows):
+                self.put(one, is_carried=True)
 
     def copied(self) -> "SqliteStore":
         """Return a copy in memory, with as much as can be read."""
-        made = SqliteStore(None)
+        made = SqliteStore(None, self.seal)
         with contextlib.suppress(sqlite3.Error):
             self._db.backup(made._db)
         return made
@@ -140,17 +137,22 @@ class SqliteStore:
             with contextlib.suppress(sqlite3.Error):
                 other = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)
                 with contextlib.closing(other):
-                    if other.execute("PRAGMA user_version").fetchone()[0] in range(1, _VERSION + 1):
+                    if other.execute("PRAGMA user_version").fetchone()[0] in range(
+                        1, schema.VERSION + 1
+                    ):
                         self._take_over(other)
                         if as_itself:
-                            self._db.executemany("UPDATE node SET id = ?", _rows(other, "node"))
+                            self._db.executemany(
+                                "UPDATE node SET id = ?", schema.rows(other, "node")
+                            )
                         return
 
     def _take_over(self, other: sqlite3.Connection) -> None:
         with self.transaction():
-            for table, key in _TABLES.items():
-                for direction in ("ASC", "DESC"):  # up to the damage, from both sides
-                    self._add_rows(table, _rows(other, f"{table} ORDER BY {key} {direction}"))
+            for table, key in schema.TABLES.items():
+                schema.copy(table, key, of=other, to=self._db)
+            (version,) = other.execute("PRAGMA user_version").fetchone()
+            self._seal_all(is_older=version < schema.VERSION)
             self._tidy_outbox()
 
     def _tidy_outbox(self) -> None:
@@ -160,32 +162,36 @@ class SqliteStore:
             self._db.execute(f"DELETE FROM outbox WHERE {lost}", (kind,))  # noqa: S608 - ours
         self._db.execute("DELETE FROM outbox WHERE incident NOT IN (SELECT id FROM incidents)")
 
-    def _add_rows(self, table: str, rows: Iterator[tuple[object, ...]]) -> None:
-        for row in rows:
-            marks = ", ".join("?" * len(row))
-            statement = f"INSERT OR IGNORE INTO {table} VALUES ({marks})"  # noqa: S608 - ours
-            self._db.execute(statement, row)
-
     def take_damaged(self) -> list[str]:
         """Return incidents of which nothing can be made, each once."""
         found = [id for id, is_told in self._damaged.items() if not is_told]
         self._damaged = dict.fromkeys(self._damaged, True)
         return found
 
-    def _readable(self, rows: Iterable[tuple[str, bytes]]) -> list[Incident]:
+    def _readable(self, rows: Iterable[_Row]) -> list[Incident]:
         """Return the incidents of rows; what makes no sense is put down as damaged."""
         found = []
-        for id, body in rows:
+        for row in rows:
             try:
-                found.append(_incident(body))
-            except msgspec.DecodeError:
-                self._damaged.setdefault(id, False)
+                found.append(self.seal.read_incident(row[0], row[1]))
+            except (msgspec.DecodeError, *UNREADABLE) as error:
+                id, _, level, drill, opened, over, holder = row
+                if isinstance(error, msgspec.DecodeError) or not over:
+                    self._damaged.setdefault(id, False)
+                else:
+                    made = unread(id, level=level, drill=bool(drill), opened=opened, over=over)
+                    found.append(msgspec.structs.replace(made, holder=holder))
+        return found
+
+    def take_aside(self) -> list[tuple[str, str]]:
+        """Return what cannot be carried, and why, each once."""
+        found, self._aside = self._aside, []
         return found
 
     def prove(self) -> None:
         """Write something that changes nothing; sqlite3.Error if that is not possible."""
         with self.transaction():
-            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+            self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
 
     def close(self) -> None:
         """Use it no more."""
@@ -232,7 +238,7 @@ class SqliteStore:
 
     def park(self, segment: str, end: int, data: bytes, *, at: float, cause: str) -> None:
         """Keep a record that nothing can be made of, for people to look at."""
-        row = (segment, end, at, cause, data)
+        row = (segment, end, at, cause, self.seal.record(data))
         self._db.execute("INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?)", row)
 
     def parked(self) -> int:
@@ -246,62 +252,74 @@ class SqliteStore:
         """Keep an incident as it is now, and have it carried if that is not done yet."""
         if not is_carried:
             self.carry("incident", incident.id, incident.id)
+        stays, key = is_open(incident), self._key_of(incident)
+        if not stays and (incident.is_erased or self.seal.is_erased(key)):
+            incident = left_of(incident)
+        person, network = incident.person, whose_key(incident.person)
         row = (
             incident.id,
-            incident.person,
+            self.seal.mark(person),
             incident.drill,
-            is_open(incident),
+            stays,
             incident.due if is_alarming(incident) else 0.0,
             incident.opened,
-            _encode(incident),
+            self.seal.incident(incident, is_open=stays),
+            incident.level,
+            0.0 if stays else incident.resolved or incident.last,
+            incident.holder,
+            "" if network == person else self.seal.mark(network),
+            key,
         )
-        self._db.execute("INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        self._db.execute(f"INSERT OR REPLACE INTO incidents VALUES ({_MARKS})", row)  # noqa: S608
+
+    def _key_of(self, incident: Incident) -> bytes:
+        """Return the id of the key of its person when it was opened: that may be erased since."""
+        query = "SELECT key FROM incidents WHERE id = ?"
+        row = self._db.execute(query, (incident.id,)).fetchone()
+        if row is not None and row[0]:
+            return bytes(row[0])
+        return b"" if incident.person == ERASED else self.seal.key_of(incident.person)
+
+    def _of(self, person: str, where: str, values: Sequence[object]) -> list[Incident]:
+        """Return incidents of a person, of whom there may be several marks."""
+        marks = self.seal.marks(person)
+        query = f"{_INCIDENTS} WHERE person IN ({', '.join('?' * len(marks))}) AND {where}"
+        return self._readable(self._db.execute(query, (*marks, *values)))
 
     def incident(self, id: str) -> Incident | None:
         """Return an incident; None if there is none."""
-        rows = self._db.execute("SELECT id, body FROM incidents WHERE id = ?", (id,))
+        rows = self._db.execute(f"{_INCIDENTS} WHERE id = ?", (id,))
         return next(iter(self._readable(rows)), None)
 
     def open_of(self, person: str, *, drill: bool) -> Incident | None:
         """Return the incident of a person that is not over."""
-        rows = self._db.execute(
-            "SELECT id, body FROM incidents WHERE person = ? AND drill = ? AND open",
-            (person, drill),
-        )
-        return next(iter(self._readable(rows)), None)
+        return next(iter(self._of(person, "drill = ? AND open", (drill,))), None)
 
     def whole_of(self, person: str, part: str) -> Incident | None:
         """Return another incident of a person that is not over, and is no part."""
-        rows = self._db.execute(
-            "SELECT id, body FROM incidents WHERE person = ? AND drill = 0 AND open AND id <> ?",
-            (person, part),
-        )
-        return next((one for one in self._readable(rows) if not one.part_of), None)
+        found = self._of(person, "drill = 0 AND open AND id <> ?", (part,))
+        return next((one for one in found if not one.part_of), None)
 
     def open_among(self, network: str) -> int:
         """Return how many incidents are not over of people who are told apart in a network."""
-        begin, end = f"{network}/", f"{network}0"  # `0` comes next to `/`
-        query = "SELECT count(*) FROM incidents WHERE person > ? AND person < ? AND open"
-        (count,) = self._db.execute(query, (begin, end)).fetchone()
+        marks = self.seal.marks(network)
+        among = f"network IN ({', '.join('?' * len(marks))})"
+        query = f"SELECT count(*) FROM incidents WHERE {among} AND open"  # noqa: S608 - ours
+        (count,) = self._db.execute(query, marks).fetchone()
         return int(count)
 
     def latest_of(self, person: str, since: float, until: float) -> Incident | None:
         """Return the newest incident of a person that was opened then, be it over or not.
 
-        None if another node goes on with it: it would call nobody here.
+        None if another node goes on with it: it would call nobody here; or if it cannot be read.
         """
-        rows = self._db.execute(
-            "SELECT id, body FROM incidents WHERE opened > ? AND opened <= ? AND person = ?"
-            " AND drill = 0 ORDER BY opened DESC LIMIT 1",
-            (since, until, person),
-        )
-        return next((one for one in self._readable(rows) if not one.holder), None)
+        where = "opened > ? AND opened <= ? AND drill = 0 ORDER BY opened DESC LIMIT 1"
+        found = self._of(person, where, (since, until))
+        return next((one for one in found if not one.holder and one.person != ERASED), None)
 
     def alarming(self) -> list[Incident]:
         """Return every incident of which people are still to be called, the next one first."""
-        return self._readable(
-            self._db.execute("SELECT id, body FROM incidents WHERE due > 0 ORDER BY due")
-        )
+        return self._readable(self._db.execute(f"{_INCIDENTS} WHERE due > 0 ORDER BY due"))
 
     def incidents(self, most: int, *, all: bool, skip: int = 0) -> list[Incident]:
         """Return the newest behind so many, those that are over only with `all`.
@@ -313,20 +331,35 @@ class SqliteStore:
         found = first[skip : skip + most]
         where = "due <= 0" if all else "due <= 0 AND open"
         rows = self._db.execute(
-            f"SELECT id, body FROM incidents WHERE {where}"  # noqa: S608 - ours
-            " ORDER BY open DESC, opened DESC LIMIT ? OFFSET ?",
+            f"{_INCIDENTS} WHERE {where} ORDER BY open DESC, opened DESC LIMIT ? OFFSET ?",
             (most - len(found), max(0, skip - len(first))),
         )
         return found + self._readable(rows)
 
     def open_levels(self) -> dict[tuple[int, bool], int]:
         """Return how many are not over, by level and whether nobody has acknowledged."""
-        rows = self._db.execute("SELECT id, body FROM incidents WHERE open")
-        found: dict[tuple[int, bool], int] = {}
-        for one in self._readable(rows):
-            key = (one.level, is_alarming(one))
-            found[key] = found.get(key, 0) + int(not one.drill)
-        return found
+        query = (
+            "SELECT level, due > 0, count(*) FROM incidents WHERE open AND drill = 0 GROUP BY 1, 2"
+        )
+        return {(level, bool(due)): number for level, due, number in self._db.execute(query)}
+
+    def forget(self, before: float, most: int = 500) -> dict[str, int]:
+        """Delete what has been over since before then, so much at once; return how many of what.
+
+        Nothing that is open; nor what is still to be carried.
+        """
+        done = {"incidents": 0, "reports": 0, "acts": 0, "records": 0}
+        where = "over > 0 AND over < ? AND NOT open AND id NOT IN (SELECT incident FROM outbox)"
+        query = f"SELECT id FROM incidents WHERE {where} LIMIT ?"  # noqa: S608 - ours
+        gone = self._db.execute(query, (before, most)).fetchall()
+        for (id,) in gone:
+            for table in ("reports", "acts", "notices"):
+                statement = f"DELETE FROM {table} WHERE incident = ?"  # noqa: S608 - ours
+                done[table] = done.get(table, 0) + self._db.execute(statement, (id,)).rowcount
+            self._db.execute("DELETE FROM incidents WHERE id = ?", (id,))
+        done["incidents"] = len(gone)
+        parked = self._db.execute("DELETE FROM parked WHERE at < ?", (before,))
+        return {**done, "records": parked.rowcount}
 
     # Reports
 
@@ -338,7 +371,7 @@ class SqliteStore:
 
     def add(self, report: Report, incident: str) -> None:
         """Keep a report with its incident."""
-        row = (report.id, incident, report.at, _encode(report))
+        row = (report.id, incident, report.at, self.seal.report(report))
         self._db.execute("INSERT INTO reports VALUES (?, ?, ?, ?)", row)
         self.carry("report", report.id, incident)
 
@@ -348,12 +381,19 @@ class SqliteStore:
         self.carry("report", report, incident)
 
     def reports(self, incident: str, most: int = -1) -> list[Report]:
-        """Return the newest reports of an incident, all with -1, in the order of their writing."""
+        """Return the newest reports of an incident, all with -1, in the order of their writing.
+
+        Those that nobody can read any more are left out.
+        """
         rows = self._db.execute(
-            "SELECT body FROM reports WHERE incident = ? ORDER BY at DESC, id DESC LIMIT ?",
+            "SELECT id, body FROM reports WHERE incident = ? ORDER BY at DESC, id DESC LIMIT ?",
             (incident, most),
         )
-        return [_report(body) for (body,) in reversed(rows.fetchall())]
+        found = []
+        for id, body in reversed(rows.fetchall()):
+            with contextlib.suppress(msgspec.DecodeError, *UNREADABLE):
+                found.append(self.seal.read_report(id, body))
+        return found
 
     # Notices
 
@@ -448,23 +488,33 @@ class SqliteStore:
 
     def act(self, id: str) -> Act | None:
         """Return what was done under an id."""
-        row = self._db.execute("SELECT body FROM acts WHERE id = ?", (id,)).fetchone()
-        return None if row is None else _act(row[0])
+        rows = self._db.execute("SELECT body, sealed FROM acts WHERE id = ?", (id,))
+        return next(iter(self._acts(rows)), None)
 
     def add_act(self, act: Act) -> None:
         """Keep what somebody has done."""
-        row = (act.id, act.incident, _encode(act))
-        self._db.execute("INSERT INTO acts (id, incident, body) VALUES (?, ?, ?)", row)
+        row = (act.id, act.incident, *self._act_row(act))
+        statement = "INSERT INTO acts (id, incident, body, sealed) VALUES (?, ?, ?, ?)"
+        self._db.execute(statement, row)
         self.carry("act", act.id, act.incident)
+
+    def _act_row(self, act: Act) -> tuple[bytes, bytes]:
+        """Return what was done, and what was written, sealed with the key of whom it is about."""
+        incident = self.incident(act.incident)
+        sealed = self.seal.words(act, "" if incident is None else incident.person)
+        return _encode(msgspec.structs.replace(act, to="", text="")), sealed
 
     def acts(self, incident: str) -> list[Act]:
         """Return what has been done about an incident, in order."""
-        query = "SELECT body FROM acts WHERE incident = ? ORDER BY number"
-        return [_act(body) for (body,) in self._db.execute(query, (incident,))]
+        query = "SELECT body, sealed FROM acts WHERE incident = ? ORDER BY number"
+        return self._acts(self._db.execute(query, (incident,)))
 
     def all_acts(self) -> list[Act]:
         """Return all that has been done, in order."""
-        return [_act(body) for (body,) in self._db.execute("SELECT body FROM acts ORDER BY number")]
+        return self._acts(self._db.execute("SELECT body, sealed FROM acts ORDER BY number"))
+
+    def _acts(self, rows: Iterable[tuple[bytes, bytes]]) -> list[Act]:
+        return [self.seal.with_words(_act(body), sealed) for body, sealed in rows]
 
     # What is carried to where all nodes read it, and what they say
 
@@ -479,45 +529,93 @@ class SqliteStore:
         self._db.execute("INSERT OR REPLACE INTO outbox (kind, id, incident) VALUES (?, ?, ?)", row)
 
     def bundles(self, most: int, parts: int = MOST_PARTS) -> list[Bundle]:
-        """Return what is to be carried of up to so many incidents, those that wait longest."""
-        rows = self._db.execute(
-            "SELECT id, body FROM incidents WHERE id IN"
-            " (SELECT incident FROM outbox GROUP BY incident ORDER BY min(number) LIMIT ?)",
-            (most,),
+        """Return what is to be carried of up to so many incidents, those that wait longest.
+
+        What makes no sense is put aside, and holds up nothing else.
+        """
+        oldest = (
+            "SELECT incident FROM outbox WHERE aside = '' GROUP BY incident ORDER BY min(number)"
         )
+        query = f"{_INCIDENTS} WHERE id IN ({oldest} LIMIT ?)"
+        rows = self._db.execute(query, (most,)).fetchall()
         found, size = [], 0
-        for one in self._readable(rows.fetchall()):
-            found.append(self._bundle(one, parts))
+        for row in rows:
+            incident = next(iter(self._readable([row])), None)
+            if incident is None:
+                self._put_aside("incident = ?", row[0], f"incident {row[0]}", "DecodeError")
+                continue
+            found.append(self._bundle(incident, parts))
             size += sum(len(report.evidence) for report in found[-1].reports)
             if size > MOST_BYTES:
                 break
         return found
 
     def uncarried(self) -> int:
-        """Return how much is in the outbox."""
-        (count,) = self._db.execute("SELECT count(*) FROM outbox").fetchone()
+        """Return how much is in the outbox, and not put aside."""
+        (count,) = self._db.execute("SELECT count(*) FROM outbox WHERE aside = ''").fetchone()
         return int(count)
+
+    def refuse(self, numbers: Iterable[int], why: str) -> None:
+        """Put aside what nobody can keep, until it changes or the next guard begins."""
+        for number in numbers:
+            self._put_aside("number = ?", number, f"outbox {number}", why)
+
+    def _put_aside(self, where: str, which: object, what: str, why: str) -> None:
+        statement = f"UPDATE outbox SET aside = ? WHERE {where} AND aside = ''"  # noqa: S608 - ours
+        if self._db.execute(statement, (why, which)).rowcount:
+            self._aside.append((what, why))
 
     def _bundle(self, incident: Incident, parts: int) -> Bundle:
         """Return one: with not all of many reports, the incident itself stays in the outbox."""
         id = incident.id
-        reports = self._waiting("report", id, parts)
-        acts = self._waiting("act", id, parts)
+        reports, is_whole = self._waiting_reports(id, parts)
+        acts = self._waiting_acts(id, parts)
         numbers = [number for number, _ in (*reports, *acts)]
-        if len(reports) < parts and len(acts) < parts:
-            numbers += [number for number, _ in self._waiting("incident", id, 1)]
+        if is_whole and len(reports) < parts and len(acts) < parts:
+            numbers += [number for number, _, _, _ in self._waiting("incident", id, 1, "x''")]
         return Bundle(
             incident=incident,
-            reports=tuple(_report(body) for _, body in reports),
-            acts=tuple(_act(body) for _, body in acts),
+            reports=tuple(report for _, report in reports if report is not None),
+            acts=tuple(act for _, act in acts),
             notices=tuple(self._sent(id)),
             numbers=tuple(numbers),
         )
 
-    def _waiting(self, kind: str, incident: str, most: int) -> list[tuple[int, bytes]]:
+    def _waiting_reports(
+        self, incident: str, most: int
+    ) -> tuple[list[tuple[int, Report | None]], bool]:
+        """Return reports by their numbers; none for one that was erased meanwhile.
+
+        And whether these are all: those whose keys cannot be read now have to wait.
+        """
+        found, is_whole = list[tuple[int, Report | None]](), True
+        for number, id, body, _ in self._waiting("report", incident, most, "x''"):
+            try:
+                found.append((number, self.seal.read_report(id, body)))
+            except Erased:
+                found.append((number, None))
+            except OSError:
+                is_whole = False
+            except (msgspec.DecodeError, NotSealed) as error:
+                self._put_aside("number = ?", number, f"report {id}", type(error).__name__)
+        return found, is_whole
+
+    def _waiting_acts(self, incident: str, most: int) -> list[tuple[int, Act]]:
+        found = []
+        for number, id, body, sealed in self._waiting("act", incident, most, "it.sealed"):
+            try:
+                found.append((number, self.seal.with_words(_act(body), sealed)))
+            except msgspec.DecodeError as error:
+                self._put_aside("number = ?", number, f"act {id}", type(error).__name__)
+        return found
+
+    def _waiting(
+        self, kind: str, incident: str, most: int, more: str
+    ) -> list[tuple[int, str, bytes, bytes]]:
         return self._db.execute(
-            f"SELECT o.number, it.body FROM outbox o JOIN {kind}s it ON it.id = o.id"  # noqa: S608
-            " WHERE o.incident = ? AND o.kind = ? ORDER BY o.number LIMIT ?",
+            f"SELECT o.number, it.id, it.body, {more} FROM outbox o JOIN {kind}s it"  # noqa: S608
+            " ON it.id = o.id WHERE o.incident = ? AND o.kind = ? AND o.aside = ''"
+            " ORDER BY o.number LIMIT ?",
             (incident, kind, most),
         ).fetchall()
 
@@ -542,8 +640,8 @@ class SqliteStore:
         self._db.executemany("DELETE FROM outbox WHERE number = ?", [(one,) for one in numbers])
 
     def is_carried(self, incident: str) -> bool:
-        """Tell whether nothing of an incident is in the outbox."""
-        query = "SELECT 1 FROM outbox WHERE incident = ?"
+        """Tell whether nothing of an incident is in the outbox, but what is put aside."""
+        query = "SELECT 1 FROM outbox WHERE incident = ? AND aside = ''"
         return self._db.execute(query, (incident,)).fetchone() is None
 
     def keep_others(self, others: Iterable[Other], *, whole: bool) -> None:
@@ -552,33 +650,34 @@ class SqliteStore:
             self._db.execute("DELETE FROM others")
         for one in others:
             if one.is_open:
-                row = (one.id, one.person, one.level)
+                row = (one.id, self.seal.mark(one.person), one.level)
                 self._db.execute("INSERT OR REPLACE INTO others VALUES (?, ?, ?)", row)
             else:
                 self._db.execute("DELETE FROM others WHERE id = ?", (one.id,))
 
     def other_of(self, person: str) -> Other | None:
         """Return the incident of a person that another node looks after, as far as is known."""
-        query = "SELECT id, level FROM others WHERE person = ?"
-        row = self._db.execute(query, (person,)).fetchone()
+        marks = self.seal.marks(person)
+        among = f"person IN ({', '.join('?' * len(marks))})"
+        query = f"SELECT id, level FROM others WHERE {among}"  # noqa: S608 - ours
+        row = self._db.execute(query, marks).fetchone()
         if row is None:
             return None
         return Other(id=row[0], person=person, level=row[1], is_open=True)
 
     def part_of(self, id: str) -> Incident | None:
         """Return the incident at this node that belongs to one of another's."""
-        query = "SELECT person FROM others WHERE id = ?"
-        row = self._db.execute(query, (id,)).fetchone()
-        return None if row is None else self.open_of(row[0], drill=False)
-
-
-def _rows(database: sqlite3.Connection, table: str) -> Iterator[tuple[object, ...]]:
-    """Yield rows up to where something is damaged."""
-    with contextlib.suppress(sqlite3.Error):
-        yield from database.execute(f"SELECT * FROM {table}")  # noqa: S608 - ours
+        where = "person = (SELECT person FROM others WHERE id = ?) AND drill = 0 AND open"
+        rows = self._db.execute(f"{_INCIDENTS} WHERE {where}", (id,))
+        return next(iter(self._readable(rows)), None)
 
 
 def is_damage(error: Exception) -> TypeGuard[sqlite3.Error]:
     """Tell whether an error says that a file makes no sense (any more)."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the kind, without what is special to it
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_fault(error: Exception) -> bool:
+    """Tell whether an error says that the file cannot be used; not that a row is there already."""
+    return isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError)

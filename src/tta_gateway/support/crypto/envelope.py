@@ -7,15 +7,25 @@
 neither that of another nor anything else.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
-from tta_gateway.support.crypto.key_store import ID_BYTES, Erased, KeyStore
+from tta_gateway.support.crypto.key_store import ID_BYTES, DataKey, Erased, KeyStore
 from tta_gateway.support.crypto.sealing import NotSealed, seal, unseal
 
 _KEPT: Final = b"\x01"
 _TRAVELS: Final = b"\x02"
 _PURPOSE: Final = b"tta-gateway content 1"
 _AT: Final = 1 + ID_BYTES
+
+
+class Opening(Protocol):
+    """Who has the keys that content was sealed with."""
+
+    def by_id(self, id: bytes) -> bytes:
+        """Return a key; Erased if it is gone, NotSealed if what wrapped it is not at hand."""
+
+    def unwrapped(self, id: bytes, wrapped: bytes) -> bytes:
+        """Return a key that has travelled; NotSealed if what wrapped it is not at hand."""
 
 
 class Envelope:
@@ -27,11 +37,7 @@ class Envelope:
 
     def seal(self, data: bytes, *, person: str, purpose: str, about: str) -> bytes:
         """Return the data sealed with the person's key; it never fails."""
-        key = self.store.of(person)
-        sealed = seal(data, key=key.key, purpose=_bound(purpose, about))
-        if key.is_kept:
-            return _KEPT + key.id + sealed
-        return _travels(key.id, key.wrapped, sealed)
+        return sealed_with(self.store.of(person), data, purpose=purpose, about=about)
 
     def travelling(self, sealed: bytes) -> bytes:
         """Return it with its key, for who has other keys of people, but what wraps them.
@@ -51,16 +57,34 @@ class Envelope:
 
         OSError if the keys cannot be read.
         """
-        kind, id, rest = sealed[:1], sealed[1:_AT], sealed[_AT:]
-        if kind == _KEPT:
-            key = self.store.by_id(id)
-        elif kind == _TRAVELS:
-            length = int.from_bytes(rest[:2], "big")
-            wrapped, rest = rest[2 : 2 + length], rest[2 + length :]
-            key = self.store.unwrapped(id, wrapped)
-        else:
-            raise NotSealed("not sealed as content of this version")
-        return unseal(rest, key=key, purpose=_bound(purpose, about))
+        return opened_by(self.store, sealed, purpose=purpose, about=about)
+
+
+def sealed_with(key: DataKey, data: bytes, *, purpose: str, about: str) -> bytes:
+    """Return the data sealed with this key, which travels with it if it is not kept."""
+    sealed = seal(data, key=key.key, purpose=_bound(purpose, about))
+    if key.is_kept:
+        return _KEPT + key.id + sealed
+    return _travels(key.id, key.wrapped, sealed)
+
+
+def opened_by(keys: Opening, sealed: bytes, *, purpose: str, about: str) -> bytes:
+    """Return the data; Erased if its key is gone, NotSealed if it is something else."""
+    kind, id, rest = sealed[:1], sealed[1:_AT], sealed[_AT:]
+    if kind == _KEPT:
+        key = keys.by_id(id)
+    elif kind == _TRAVELS:
+        length = int.from_bytes(rest[:2], "big")
+        wrapped, rest = rest[2 : 2 + length], rest[2 + length :]
+        key = keys.unwrapped(id, wrapped)
+    else:
+        raise NotSealed("not sealed as content of this version")
+    return unseal(rest, key=key, purpose=_bound(purpose, about))
+
+
+def key_of(sealed: bytes) -> bytes:
+    """Return the id of the key that must be kept to open it; nothing where there is none."""
+    return sealed[1:_AT] if sealed[:1] == _KEPT else b""
 
 
 def _travels(id: bytes, wrapped: bytes, sealed: bytes) -> bytes:

@@ -135,7 +135,7 @@ class KeyStore:
 
     def unwrapped(self, id: bytes, wrapped: bytes) -> bytes:
         """Return a key that has travelled; NotSealed if what wrapped it is not at hand."""
-        return self.keys.unwrap(wrapped, purpose=_PURPOSE + id)
+        return unwrapped(self.keys, id, wrapped)
 
     def erase(self, person: str, *, once: str = "") -> bool:
         """Erase the key of a person for good; False if there is none.  OSError if it cannot be.
@@ -200,7 +200,7 @@ class KeyStore:
             key = self.unwrapped(id, wrapped)
         except NotSealed:
             return 0
-        anew = self.keys.wrap(key, purpose=_PURPOSE + id)
+        anew = wrapped_by(self.keys, id, key)
         return database.execute(  # one that was erased meanwhile stays so
             "UPDATE keys SET wrapped = ? WHERE id = ? AND wrapped = ?", (anew, id, wrapped)
         ).rowcount
@@ -257,8 +257,7 @@ class KeyStore:
             database.commit()
 
     def _made(self, *, is_kept: bool) -> DataKey:
-        id, key = secrets.token_bytes(ID_BYTES), secrets.token_bytes(KEY_BYTES)
-        return DataKey(id, key, self.keys.wrap(key, purpose=_PURPOSE + id), is_kept)
+        return made(self.keys, is_kept=is_kept)
 
     def _learn(self, person: str, key: DataKey) -> DataKey:
         if len(self._known) >= _MOST:
@@ -268,6 +267,22 @@ class KeyStore:
 
     def _digest(self, person: str) -> bytes:
         return hashlib.sha256(self._salt + person.encode()).digest()
+
+
+def made(keys: Wrapping, *, is_kept: bool = True) -> DataKey:
+    """Return a new key."""
+    id, key = secrets.token_bytes(ID_BYTES), secrets.token_bytes(KEY_BYTES)
+    return DataKey(id, key, wrapped_by(keys, id, key), is_kept)
+
+
+def wrapped_by(keys: Wrapping, id: bytes, key: bytes) -> bytes:
+    """Return a data key as it is kept."""
+    return keys.wrap(key, purpose=_PURPOSE + id)
+
+
+def unwrapped(keys: Wrapping, id: bytes, wrapped: bytes) -> bytes:
+    """Return a data key; NotSealed if what wrapped it is not at hand."""
+    return keys.unwrap(wrapped, purpose=_PURPOSE + id)
 
 
 def _salt_of(database: sqlite3.Connection) -> bytes:

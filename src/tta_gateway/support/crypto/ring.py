@@ -41,6 +41,8 @@ class Ring:
         self._keys = {id_of(key): key for key in keys}
         self.newest = id_of(keys[0])
         """the id of the key that seals"""
+        self.ids = tuple(self._keys)
+        """of all of them, the newest first"""
 
     def wrap(self, key: bytes, *, purpose: bytes) -> bytes:
         """Return a key that this ring can unwrap, for this purpose."""

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from tests.helpers.incidents import NOW, House, a_report
-from tta_gateway.features.escalation.bound import Outgoing, Settled, Yielded
+from tta_gateway.features.escalation.algorithm import opened
+from tta_gateway.features.escalation.bound import Bundle, Outgoing, Settled, Yielded
 from tta_gateway.features.escalation.desk import NEWEST, Desk
 
 
@@ -145,3 +146,30 @@ def test_nothing_is_yielded_that_could_not_be_taken_back(house: Asking) -> None:
     desk.is_lasting = lambda: True
     assert desk.answer(line) == b"{}"
     assert house.only().holder == "two"
+
+
+def test_what_makes_no_sense_of_what_others_say_holds_up_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    desk = Desk(house.desk, wall=house.outside.wall)
+    incident = msgspec.structs.replace(opened(a_report("r7", person="eve"), NOW), token=2)
+    good = Bundle(incident=incident, reports=(a_report("r7", person="eve"),))
+    told = msgspec.to_builtins(
+        Settled(node=house.store.node(), bundles=(good,)), builtin_types=(bytes,)
+    )
+    spoilt = msgspec.to_builtins(good, builtin_types=(bytes,))
+    spoilt["incident"] = {**spoilt["incident"], "id": "new", "state": "of a later version"}
+    told["bundles"] = [spoilt, told["bundles"][0]]
+    told["yielded"] = [7]
+    body = base64.b64encode(msgspec.msgpack.encode(told)).decode()
+    line = msgspec.json.encode({"do": "settle", "body": body})
+    for _ in range(2):
+        assert json.loads(desk.answer(line)) == {}
+    people = {one.person for one in house.store.incidents(9, all=True)}
+    assert people == {"eve", "unreadable-records"}
+    refused = [
+        fields["of"] for name, fields in house.outside.events if name == "incident_not_taken"
+    ]
+    assert sorted(map(str, refused)) == ["bundle new", "yielded "]
+    broken = base64.b64encode(b"\xc1").decode()
+    line = msgspec.json.encode({"do": "settle", "body": broken})
+    assert json.loads(desk.answer(line))["error"]["status"] == 400

@@ -11,6 +11,7 @@ from tests.helpers.incidents import LADDER, NOW, POLICY, House, Written, a_repor
 from tta_gateway.features.escalation import algorithm
 from tta_gateway.features.escalation.algorithm import Impossible
 from tta_gateway.features.escalation.bound import (
+    KEEP,
     Act,
     Bundle,
     Call,
@@ -874,3 +875,67 @@ def test_what_cannot_be_taken_of_other_nodes_holds_up_nothing_and_has_people_cal
     assert not set(carried.numbers) & {n for one in house.store.bundles(9) for n in one.numbers}
     assert [name for name, _ in house.outside.events].count("incident_not_taken") == 4
     assert [kind for kind, _, over in house.outside.troubles if not over] == ["parked"] * 3
+
+
+def test_a_row_that_is_there_already_is_no_fault_of_the_disk(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.take(a_report())
+    house.store._db.execute("INSERT INTO acts (id, incident, body) VALUES ('r2', 'i', x'c1')")
+    index = "CREATE UNIQUE INDEX one_at ON reports (at) WHERE id < 's' AND id > 'r'"
+    house.store._db.execute(index)
+    house.take(a_report("r2"), a_report("r3", at=NOW + 1.0, person="bob"))
+    assert house.store.parked() == 1
+    assert {"ada", "bob", "unreadable-records"} == set(people(house))
+    assert ("record_parked", "IntegrityError") in [
+        (name, fields.get("cause")) for name, fields in house.outside.events
+    ]
+
+
+def people(house: House) -> list[str]:
+    return [one.person for one in house.store.incidents(9, all=True)]
+
+
+def test_what_is_set_aside_is_told_of_by_name_and_an_alert(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.take(a_report())
+    id = house.only().id
+    house.store._db.execute("UPDATE reports SET body = x'c1'")
+    house.store.bundles(9)
+    house.desk.tick()
+    house.desk.tick()
+    told = [fields for name, fields in house.outside.events if name == "incident_set_aside"]
+    assert told == [{"of": "report r1", "error": "DecodeError"}]
+    assert ("parked", "report r1", False) in house.outside.troubles
+    (bundle,) = house.store.bundles(9)
+    house.desk.settle(Settled(node="n", refused=bundle.numbers, why="ValueError"))
+    assert house.store.is_carried(id)
+
+
+def test_what_is_over_for_long_is_deleted_and_told_by_numbers_alone(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.take(a_report(), a_report("r2", person="bob"))
+    bob = house.store.open_of("bob", drill=False)
+    assert bob is not None
+    act = Act(id="a", incident=bob.id, does="resolve", by="ben", at=NOW, text="words")
+    house.desk.act(act)
+    for bundle in house.store.bundles(9):
+        house.store.carried(bundle.numbers)
+    assert not house.desk.forget_over()
+    house.outside.now += KEEP + 1.0
+    assert house.desk.forget_over()
+    assert people(house) == ["ada"]
+    name, fields = house.outside.events[-1]
+    assert (name, fields["incidents"], fields["acts"]) == ("incidents_forgotten", 1, 1)
+    assert not house.desk.forget_over()
+
+
+def test_of_whom_nothing_is_kept_an_incident_is_not_opened_again(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.take(a_report())
+    id = house.only().id
+    house.keys.erase("ada")
+    house.desk.act(Act(id="a1", incident=id, does="resolve", by="ben", at=NOW))
+    assert house.only().person == "erased"
+    again = Act(id="a2", incident=id, does="reopen", by="ben", at=NOW)
+    with pytest.raises(algorithm.Impossible, match="nothing is kept"):
+        house.desk.act(again)

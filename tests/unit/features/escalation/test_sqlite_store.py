@@ -1,19 +1,26 @@
 """The guard's file: what is in it survives, and half of a step never does."""
 
+import contextlib
+import sqlite3
 import stat
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.helpers.incidents import NOW, a_report
+from tests.helpers.incidents import NOW, RING, a_report, a_seal
+from tta_gateway.features.escalation import sqlite_schema as schema
 from tta_gateway.features.escalation.algorithm import opened
-from tta_gateway.features.escalation.bound import Act, Other, Owed, Sent
+from tta_gateway.features.escalation.bound import Act, Incident, Other, Owed, Sent, State
+from tta_gateway.features.escalation.sealing import ERASED
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.ring import Ring
 
 
 def test_the_file_is_its_owner_s_alone_and_waits_for_the_disk(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
     (synchronous,) = store._db.execute("PRAGMA synchronous").fetchone()
     (mode,) = store._db.execute("PRAGMA journal_mode").fetchone()
@@ -28,7 +35,7 @@ def put_and_fail(store: SqliteStore, within: AbstractContextManager[None]) -> No
 
 
 def test_half_a_transaction_leaves_nothing(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     with pytest.raises(KeyError):
         put_and_fail(store, store.transaction())
     assert store.incidents(10, all=True) == []
@@ -41,7 +48,7 @@ def test_half_a_transaction_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_kept_is_there_for_the_next_guard(tmp_path: Path) -> None:
-    first = SqliteStore(tmp_path / NAME)
+    first = SqliteStore(tmp_path / NAME, a_seal())
     incident = opened(a_report(), NOW)
     act = Act(id="a", incident=incident.id, does="note", by="ben", at=NOW, text="x")
     with first.transaction():
@@ -50,7 +57,7 @@ def test_what_was_kept_is_there_for_the_next_guard(tmp_path: Path) -> None:
         first.owe(Owed(call="c", contact="k", incident=incident.id, number=1))
         first.add_act(act)
     first.close()
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     assert store.incident(incident.id) == incident
     assert store.open_of("ada", drill=False) == incident
     assert store.open_of("ada", drill=True) is None
@@ -64,7 +71,7 @@ def test_what_was_kept_is_there_for_the_next_guard(tmp_path: Path) -> None:
 
 
 def test_a_call_is_in_vain_only_when_each_contact_has_been_tried(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     assert not store.is_unreached("c")
     store.owe(Owed(call="c", contact="a", incident="i", number=1, tries=1))
     store.owe(Owed(call="c", contact="b", incident="i", number=1))
@@ -78,7 +85,7 @@ def test_a_call_is_in_vain_only_when_each_contact_has_been_tried(tmp_path: Path)
 
 
 def test_what_is_due_later_is_not_given_and_said_to_be(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     assert store.next_due(NOW) == float("inf")
     store.owe(Owed(call="c", contact="a", incident="i", number=1, due=NOW + 5.0))
     assert store.owed("a", NOW, 9) == []
@@ -86,15 +93,15 @@ def test_what_is_due_later_is_not_given_and_said_to_be(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_version_is_left_as_it_is(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     store._db.execute("PRAGMA user_version = 99")
     store.close()
     with pytest.raises(OSError, match="another version"):
-        SqliteStore(tmp_path / NAME)
+        SqliteStore(tmp_path / NAME, a_seal())
 
 
 def test_a_copy_in_memory_holds_what_the_file_does_and_is_another(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     store.put(opened(a_report(), NOW))
     copy = store.copied()
     assert copy.incidents(10, all=True) == store.incidents(10, all=True)
@@ -108,11 +115,11 @@ def test_a_copy_in_memory_holds_what_the_file_does_and_is_another(tmp_path: Path
 def test_a_file_that_is_read_alone_keeps_its_name_and_what_replaces_it_has_another(
     tmp_path: Path,
 ) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     store.put(opened(a_report(), NOW))
     name = store.node()
     store.close()
-    read, renewed = SqliteStore(None), SqliteStore(None)
+    read, renewed = SqliteStore(None, a_seal()), SqliteStore(None, a_seal())
     read.salvage(tmp_path / NAME, as_itself=True)
     renewed.salvage(tmp_path / NAME)
     assert read.node() == name
@@ -121,7 +128,7 @@ def test_a_file_that_is_read_alone_keeps_its_name_and_what_replaces_it_has_anoth
 
 
 def test_what_is_lost_of_a_damaged_file_is_not_to_be_carried(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     incident = opened(a_report(), NOW)
     store.put(incident)
     store.add(a_report(), incident.id)
@@ -131,7 +138,7 @@ def test_what_is_lost_of_a_damaged_file_is_not_to_be_carried(tmp_path: Path) -> 
     store._db.execute("DELETE FROM reports WHERE id = 'r2'")
     store._db.execute("DELETE FROM acts")
     store.close()
-    made = SqliteStore(None)
+    made = SqliteStore(None, a_seal())
     made.salvage(tmp_path / NAME)
     (bundle,) = made.bundles(9)
     assert [one.id for one in bundle.reports] == ["r1"]
@@ -141,40 +148,70 @@ def test_what_is_lost_of_a_damaged_file_is_not_to_be_carried(tmp_path: Path) -> 
 
 
 def test_much_of_one_incident_does_not_hide_what_is_to_be_carried_of_others() -> None:
-    store = SqliteStore(None)
+    store = SqliteStore(None, a_seal())
     incident = opened(a_report("r9", person="bob"), NOW)
     for number in range(3):
         store.add(a_report(f"r{number}"), "unreadable")
     store.put(incident)
     store._db.execute(
-        "INSERT INTO incidents SELECT 'unreadable', person, drill, open, due, opened, x'c1'"
-        " FROM incidents"
+        "INSERT INTO incidents (id, person, drill, open, due, opened, body)"
+        " SELECT 'unreadable', person, drill, open, due, opened, x'c1' FROM incidents"
     )
     assert [one.incident for one in store.bundles(2)] == [incident]
+    # It is set aside, told of once, and holds up nobody.
+    assert store.take_aside() == [("incident unreadable", "DecodeError")]
+    assert [one.incident for one in store.bundles(1)] == [incident]
+    assert (store.take_aside(), store.is_carried("unreadable")) == ([], True)
 
 
-def test_a_file_of_the_first_version_is_taken_on_and_all_of_it_is_to_be_carried(
-    tmp_path: Path,
+def older(path: Path, version: int) -> Incident:
+    """Write a file as an older version did, in clear."""
+    report, incident = a_report(person="canary-ada"), opened(a_report(person="canary-ada"), NOW)
+    over = msgspec.structs.replace(incident, id="over", state=State.RESOLVED, resolved=NOW)
+    act = Act(id="a", incident=incident.id, does="note", by="ben", at=NOW, text="canary-note")
+    encode = msgspec.msgpack.encode
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for steps in schema.STEPS[:version]:
+            database.executescript(steps)
+        for one, is_open in ((incident, 1), (over, 0)):
+            row = (one.id, one.person, 0, is_open, one.due * is_open, NOW, encode(one))
+            database.execute("INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        reported = (report.id, incident.id, report.at, encode(report))
+        database.execute("INSERT INTO reports VALUES (?, ?, ?, ?)", reported)
+        done = (act.id, act.incident, encode(act))
+        database.execute("INSERT INTO acts (id, incident, body) VALUES (?, ?, ?)", done)
+        parked = ("0/1", 7, NOW, "KeyError", b"canary-record")
+        database.execute("INSERT INTO parked VALUES (?, ?, ?, ?, ?)", parked)
+        if version > 1:
+            database.execute("INSERT INTO others VALUES ('w', 'canary-bob', 2)")
+            for kind, id in (("incident", incident.id), ("report", report.id), ("act", "a")):
+                values = (kind, id, incident.id)
+                database.execute("INSERT INTO outbox (kind, id, incident) VALUES (?, ?, ?)", values)
+        database.execute(f"PRAGMA user_version = {version}")
+        database.commit()
+    return incident
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_older_version_is_taken_on_sealed_and_to_be_carried(
+    tmp_path: Path, version: int
 ) -> None:
-    store = SqliteStore(tmp_path / NAME)
-    incident = opened(a_report(), NOW)
-    store.put(incident)
-    store.add(a_report(), incident.id)
-    store.add_act(Act(id="a", incident=incident.id, does="note", by="ben", at=NOW))
-    for table in ("outbox", "others", "node"):
-        store._db.execute(f"DROP TABLE {table}")
-    store._db.execute("PRAGMA user_version = 1")
+    incident = older(tmp_path / NAME, version)
+    keys = KeyStore(tmp_path, RING)
+    store = SqliteStore(tmp_path / NAME, a_seal(keys))
+    (bundle,) = [one for one in store.bundles(9) if one.incident.id == incident.id]
+    assert (bundle.incident, len(bundle.reports)) == (incident, 1)
+    assert [one.text for one in bundle.acts] == ["canary-note"]
+    assert store.open_of("canary-ada", drill=False) == incident
+    assert len(store.node()) == 32
+    assert store.forget(NOW - 1.0)["incidents"] == 0
+    assert (store.other_of("canary-bob") is not None) == (version > 1)
     store.close()
-    again = SqliteStore(tmp_path / NAME)
-    (bundle,) = again.bundles(9)
-    assert (bundle.incident, len(bundle.reports), len(bundle.acts)) == (incident, 1, 1)
-    assert len(again.node()) == 32
-    assert SqliteStore(None).node() != again.node()
-    again.close()
+    assert b"canary" not in b"".join(one.read_bytes() for one in tmp_path.glob(f"{NAME}*"))
 
 
 def test_what_is_carried_leaves_the_outbox_unless_it_has_changed_since(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / NAME)
+    store = SqliteStore(tmp_path / NAME, a_seal())
     incident = opened(a_report(), NOW)
     store.put(incident)
     store.add(a_report(), incident.id)
@@ -192,7 +229,7 @@ def test_what_is_carried_leaves_the_outbox_unless_it_has_changed_since(tmp_path:
 
 
 def test_many_reports_are_carried_in_parts_and_much_text_by_itself() -> None:
-    store = SqliteStore(None)
+    store = SqliteStore(None, a_seal())
     incident = opened(a_report(), NOW)
     other = opened(a_report("r9", person="bob"), NOW)
     store.put(other)
@@ -209,7 +246,7 @@ def test_many_reports_are_carried_in_parts_and_much_text_by_itself() -> None:
 
 
 def test_incidents_of_others_are_known_by_their_person() -> None:
-    store = SqliteStore(None)
+    store = SqliteStore(None, a_seal())
     other = Other(id="w", person="ada", level=2, is_open=True)
     store.keep_others([other], whole=False)
     assert store.other_of("ada") == other
@@ -229,6 +266,142 @@ def test_incidents_of_others_are_known_by_their_person() -> None:
 
 
 def test_a_notice_that_was_confirmed_elsewhere_is_restored() -> None:
-    store = SqliteStore(None)
+    store = SqliteStore(None, a_seal())
     store.restore(Sent(call="c", contact="first", number=3, level=2, confirmed=NOW), "i")
     assert store.confirmations("i") == [("c", "first", 3, NOW)]
+
+
+def test_nobody_who_has_the_file_reads_who_is_in_need_or_what_was_written(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / NAME, a_seal(KeyStore(tmp_path, RING)))
+    report = a_report(person="network/canary-net", evidence=b"canary-words")
+    whose = msgspec.structs.replace(report, person="network/canary-net/canary-line")
+    incident = opened(whose, NOW)
+    store.put(incident)
+    store.add(report, incident.id)
+    store.add_act(
+        Act(id="a", incident=incident.id, does="note", by="ben", at=NOW, text="canary-note")
+    )
+    store.add_act(
+        Act(id="b", incident=incident.id, does="hand_over", by="ben", at=NOW, to="canary-ward")
+    )
+    store.keep_others([Other(id="w", person="canary-bob", level=2, is_open=True)], whole=True)
+    store.park("0/1", 7, b"canary-record", at=NOW, cause="KeyError")
+    store.put(msgspec.structs.replace(incident, state=State.RESOLVED, resolved=NOW))
+    assert [one.text or one.to for one in store.acts(incident.id)] == ["canary-note", "canary-ward"]
+    store.close()
+    assert b"canary" not in b"".join(one.read_bytes() for one in tmp_path.glob(f"{NAME}*"))
+
+
+def test_of_a_person_who_is_erased_nothing_is_read_and_what_is_open_still_calls(
+    tmp_path: Path,
+) -> None:
+    keys = KeyStore(tmp_path, RING)
+    store = SqliteStore(tmp_path / NAME, a_seal(keys))
+    incident = opened(a_report(), NOW)
+    over = msgspec.structs.replace(incident, id="over", state=State.RESOLVED, resolved=NOW)
+    given = msgspec.structs.replace(incident, id="given", holder="two")
+    for one in (incident, over, given):
+        store.put(one)
+    store.add(a_report(), incident.id)
+    store.add_act(Act(id="a", incident=incident.id, does="note", by="ben", at=NOW, text="about"))
+    assert keys.erase("ada")
+    assert store.reports(incident.id) == []
+    assert [(one.by, one.text) for one in store.acts(incident.id)] == [("ben", "")]
+    left, elsewhere = store.incident("over"), store.incident("given")
+    assert left is not None
+    assert (left.person, left.categories, left.level, left.holder) == (ERASED, (), 2, "")
+    assert elsewhere is not None
+    assert (elsewhere.person, elsewhere.holder) == (ERASED, "two")
+    assert store.alarming() == [incident]
+    assert store.take_damaged() == []
+    # What is in the outbox of theirs is given up, and nothing waits for it.
+    for bundle in store.bundles(9):
+        assert bundle.reports == ()
+        store.carried(bundle.numbers)
+    assert store.uncarried() == 0
+    # They write again, and have a new key: what is over by then keeps nothing of them all the same.
+    store.add(a_report("r2"), incident.id)
+    store.put(msgspec.structs.replace(incident, state=State.RESOLVED, resolved=NOW))
+    made = store.incident(incident.id)
+    assert made is not None
+    assert (made.person, made.state) == (ERASED, State.RESOLVED)
+    assert [one.id for one in store.reports(incident.id)] == ["r2"]
+    assert store.latest_of("ada", 0.0, NOW) is None
+
+
+def test_what_is_open_is_found_and_read_by_newer_keys_once_it_is_sealed_anew(
+    tmp_path: Path,
+) -> None:
+    newer = Ring([bytes(range(1, 33)), bytes(range(32))])
+    store = SqliteStore(tmp_path / NAME, a_seal())
+    incident = opened(a_report(), NOW)
+    store.put(incident)
+    store.renew(a_seal(ring=newer))
+    assert store.open_of("ada", drill=False) == incident
+    store.close()
+    store = SqliteStore(tmp_path / NAME, a_seal(ring=Ring([bytes(range(1, 33))])))
+    assert store.open_of("ada", drill=False) == incident
+    store.close()
+    store = SqliteStore(tmp_path / NAME, a_seal())
+    assert store.alarming() == []
+    assert store.take_damaged() == [incident.id]  # whose key is not at hand people are called about
+
+
+def test_what_is_over_for_long_is_deleted_and_nothing_that_is_open() -> None:
+    store = SqliteStore(None, a_seal())
+    for id, state, resolved in (
+        ("open", State.NOTIFIED, 0.0),
+        ("long", State.RESOLVED, 5.0),
+        ("late", State.RESOLVED, 50.0),
+        ("owed", State.RESOLVED, 5.0),
+    ):
+        made = msgspec.structs.replace(opened(a_report(), 1.0), id=id)
+        store.put(msgspec.structs.replace(made, state=state, resolved=resolved), is_carried=True)
+        store.add(a_report(f"r-{id}"), id)
+        store.add_act(Act(id=f"a-{id}", incident=id, does="note", by="ben", at=1.0))
+    store.park("0/1", 7, b"x", at=5.0, cause="KeyError")
+    for bundle in store.bundles(9):
+        if bundle.incident.id != "owed":
+            store.carried(bundle.numbers)
+    gone = store.forget(10.0)
+    assert gone == {"incidents": 1, "reports": 1, "acts": 1, "notices": 0, "records": 1}
+    assert {one.id for one in store.incidents(9, all=True)} == {"open", "late", "owed"}
+    assert not any(store.forget(10.0).values())
+
+
+def test_what_nobody_can_keep_is_set_aside_until_it_changes(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / NAME, a_seal())
+    incident = opened(a_report(), NOW)
+    store.put(incident)
+    store.add(a_report(), incident.id)
+    store._db.execute("UPDATE reports SET body = x'c1'")
+    store.add_act(Act(id="a", incident=incident.id, does="note", by="ben", at=NOW))
+    store._db.execute("UPDATE acts SET body = x'c1'")
+    (bundle,) = store.bundles(9)
+    assert (bundle.incident, bundle.reports, bundle.acts) == (incident, (), ())
+    assert [why for _, why in store.take_aside()] == ["DecodeError", "DecodeError"]
+    store.refuse(bundle.numbers, "ValueError")
+    assert (store.bundles(9), store.uncarried()) == ([], 0)
+    assert store.take_aside()[0][1] == "ValueError"
+    store.put(incident)
+    assert [one.incident for one in store.bundles(9)] == [incident]
+    store.close()
+    again = SqliteStore(tmp_path / NAME, a_seal())
+    assert again.uncarried() == 3  # the next guard may make something of it
+
+
+def test_what_cannot_be_read_now_stays_in_the_outbox(tmp_path: Path) -> None:
+    keys = KeyStore(tmp_path, RING)
+    store = SqliteStore(tmp_path / NAME, a_seal(keys))
+    incident = opened(a_report(), NOW)
+    store.put(incident)
+    store.add(a_report(), incident.id)
+    keys.close()
+    (tmp_path / "keys.db").rename(tmp_path / "elsewhere")
+    (tmp_path / "keys.db").mkdir()
+    (bundle,) = store.bundles(9)
+    assert (bundle.reports, bundle.numbers) == ((), ())
+    (tmp_path / "keys.db").rmdir()
+    (tmp_path / "elsewhere").rename(tmp_path / "keys.db")
+    (bundle,) = store.bundles(9)
+    assert (len(bundle.reports), len(bundle.numbers)) == (1, 2)
