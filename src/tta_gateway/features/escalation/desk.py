@@ -248,6 +248,7 @@ def act_shown(act: Act) -> Answer:
         "at": stamp(act.at),
         "to": act.to or None,
         "text": act.text or None,
+        "level": act.level or None,
     }
 
 

@@ -220,7 +220,10 @@ async def _without_erased(step: Step, reports: Sequence[Report], *, is_taken: bo
 async def add_acts(
     step: Step, acts: Sequence[Act], incident: Incident | None, whole: str, *, is_taken: bool
 ) -> None:
-    """Add those that are not here yet; what was written is about whom the incident is about."""
+    """Add those that are not here yet; what was written is about whom the incident is about.
+
+    Who has done something about a part did not know the whole, by whatever token.
+    """
     known = await _known(step, ACTS, (one.id for one in acts))
     if is_taken and known:
         await step.do(update(ACTS).where(_A.id.in_(known)).values(taken=True))
@@ -246,6 +249,9 @@ async def add_acts(
                 "taken": is_taken,
                 "sealed": True,
                 "body": b"" if one.at <= until else step.sealing.seal.words(one, person),
+                "level": one.level,
+                "seen": one.seen,
+                "token": one.token if one.incident == whole else 0,
             }
             for one in new
         ],
@@ -313,6 +319,9 @@ def _act(row: Any) -> Act:  # noqa: ANN401 - of columns
         at=row.at,
         to=row.given_to,
         text=row.text,
+        level=row.level,
+        seen=row.seen,
+        token=row.token,
     )
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.escalation import tenure
-from tta_gateway.features.escalation.algorithm import Impossible, acted, is_open
+from tta_gateway.features.escalation.algorithm import Impossible, acted, informed, is_open
 from tta_gateway.features.escalation.bound import (
     Act,
     Bundle,
@@ -189,7 +189,7 @@ class SqlStore:
                 return row.incident
             if row.incident.person == ERASED and act.does == "reopen":
                 raise Impossible("nothing is kept any more of whom it was about")
-            own = msgspec.structs.replace(act, incident=row.incident.id)
+            own = informed(act, row.incident)
             after = acted(row.incident, own)
             await add_acts(step, [own], row.incident, own.incident, is_taken=False)
             stays = is_open(after)

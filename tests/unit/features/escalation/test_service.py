@@ -53,8 +53,9 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-def an_act(house: House, does: Does, id: str = "a1", **more: str) -> Act:
-    return Act(id=id, incident=house.only().id, does=does, by="ben", at=house.outside.now, **more)
+def an_act(house: House, does: Does, id: str = "a1", *, to: str = "", text: str = "") -> Act:
+    incident, at = house.only().id, house.outside.now
+    return Act(id=id, incident=incident, does=does, by="ben", at=at, to=to, text=text)
 
 
 def test_a_report_is_called_about_in_the_step_that_takes_it(house: House) -> None:
@@ -545,6 +546,32 @@ def test_what_people_did_elsewhere_is_done_once_and_kept_in_any_case(house: Hous
     assert {one.id for one in bundle.acts} == {"x1", "x3"}
 
 
+def test_what_was_done_elsewhere_is_kept_and_silences_nothing_graver_that_came_here(
+    house: House,
+) -> None:
+    house.take(a_report())
+    id = house.only().id
+    done = algorithm.informed(
+        Act(id="x1", incident=id, does="acknowledge", by="eva", at=NOW), house.only()
+    )
+    house.take(a_report("r2", level=3))
+    before = house.owed()
+    settle(house, acts=(done,))
+    assert (house.only().state, house.only().level) == (State.OPEN, 3)
+    assert house.owed() == before
+    assert house.store.acts(id) == [done]
+    # Who does something here knows of all that is here.
+    house.desk.act(an_act(house, "acknowledge"))
+    assert house.only().state is State.ACKNOWLEDGED
+    assert [one.level for one in house.store.acts(id)] == [2, 3]
+    # It was said to be over elsewhere, where nobody had heard of the second report.
+    over = msgspec.structs.replace(done, id="x2", does="resolve")
+    settle(house, acts=(over,))
+    assert house.only().state is State.REOPENED
+    house.desk.tick()
+    assert [one.level for one in house.owed()] == [3]
+
+
 def test_what_came_to_two_nodes_is_one_incident(house: House) -> None:
     other = Other(id="w", person="ada", level=2, is_open=True)
     settle(house, others=(other,), whole=True)
@@ -810,6 +837,25 @@ def test_who_has_answered_here_has_seen_what_came_here(house: House) -> None:
     settle(house, bundles=(Bundle(incident=theirs, reports=(a_report(),)),))
     assert house.only().state is State.ACKNOWLEDGED
     assert house.owed() == []
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_what_came_here_quietly_alarms_if_all_was_over_elsewhere_and_not_if_it_was_here(
+    house: House, *, is_over: bool
+) -> None:
+    house.take(a_report())
+    over = msgspec.structs.replace(
+        house.only(), state=State.RESOLVED, acknowledged=NOW, resolved=NOW, due=0.0, token=3
+    )
+    if not is_over:
+        house.desk.act(an_act(house, "acknowledge"))
+    house.take(a_report("r2"))
+    if is_over:
+        house.desk.act(an_act(house, "resolve"))
+    assert house.owed() == []
+    settle(house, bundles=(Bundle(incident=over, reports=(a_report(),)),))
+    assert house.only().state is (State.RESOLVED if is_over else State.REOPENED)
+    assert bool(house.owed()) is not is_over
 
 
 def test_what_came_here_alarms_though_all_was_over_elsewhere(house: House) -> None:
