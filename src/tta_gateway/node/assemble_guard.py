@@ -139,7 +139,8 @@ class Guard:
         except sqlite3.DatabaseError as error:
             return self._renewed(path, error)
         if not made.is_clean:
-            self.log.event("guard_file_not_cleaned", advice="make room, then restart the guard")
+            advice = "make room, see that nobody reads it, and restart"
+            self.log.event("guard_file_not_cleaned", advice=advice)
         return made
 
     def _renewed(self, path: Path, error: sqlite3.Error) -> SqliteStore | None:

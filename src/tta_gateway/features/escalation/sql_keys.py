@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, insert, select, upda
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.escalation.register import OtherKeys
-from tta_gateway.features.escalation.sealing import Seal
+from tta_gateway.features.escalation.sealing import ERASED, Seal
 from tta_gateway.features.escalation.sql_tables import ERASURES, KEYS
 from tta_gateway.kernel.incident import whose_key
 from tta_gateway.support.crypto.envelope import key_of
@@ -105,7 +105,8 @@ class Sealing:
         """Have keys for these people."""
         if self._keys is None:
             return
-        for person in {whose_key(one) for one in persons} - self._keys.persons.keys():
+        wanted = {whose_key(one) for one in persons} - {"", ERASED}
+        for person in wanted - self._keys.persons.keys():
             mark = self.seal.mark(person)
             row = (await self._connection.execute(_key(KEYS.c.person == mark))).first()
             if row is None:

@@ -104,10 +104,11 @@ def clean(database: sqlite3.Connection) -> bool:
     if version == VERSION:
         return True
     try:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # whatever becomes of it
         database.execute("VACUUM")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         database.execute(f"PRAGMA application_id = {VERSION}")
-    except sqlite3.Error:  # no room: the next guard tries again
+    except sqlite3.Error:  # no room, or somebody reads it: the next guard tries again
         return False
     return True
 
