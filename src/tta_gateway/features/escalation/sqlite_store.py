@@ -37,6 +37,7 @@ from tta_gateway.features.escalation.sealing import (
 from tta_gateway.kernel.incident import Report, whose_key
 from tta_gateway.support.crypto.key_store import Erased
 from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.vault import is_sealed
 
 NAME: Final = "guard.sqlite"
 """The file, in the state folder."""
@@ -127,9 +128,9 @@ class SqliteStore:
             raise
 
     def _renew(self, seal: Seal) -> None:
-        """Seal anew what another key of the operator's has sealed, as long as one can open it."""
+        """Seal anew what is open and sealed by another key, as long as one can open it."""
         before, self.seal = self.seal, seal
-        rows = self._db.execute(f"{_INCIDENTS} WHERE open OR substr(body, 1, 1) = x'03'").fetchall()
+        rows = self._db.execute(f"{_INCIDENTS} WHERE open").fetchall()
         for id, body, *_ in rows:
             found = None if seal.is_newest(body) else _read(id, body, by=(seal, before))
             if found is not None:
@@ -195,7 +196,9 @@ class SqliteStore:
                 if isinstance(error, msgspec.DecodeError) or not over:
                     self._damaged.setdefault(id, (level, False))
                 else:
-                    person = ERASED if isinstance(error, Erased) else LOCKED
+                    # What is over is the operator's only where nothing is kept of the person.
+                    is_gone = isinstance(error, Erased) or is_sealed(row[1])
+                    person = ERASED if is_gone else LOCKED
                     made = unread(
                         id,
                         level=level,
