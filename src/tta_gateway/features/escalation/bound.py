@@ -299,7 +299,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
     It takes `bundles` over; `reports` and `acts` came to other nodes and are about its incidents;
     of `others` it knows more, or nothing else where that is the `whole`.  What is `refused` nobody
-    can keep, `why` by the name of an error: it waits for a change, or the next guard.
+    can keep, `why` by the name of an error: it waits for a change, or the next guard.  Incidents
+    that are `lost` nobody looks after any more, and nobody can read: people are called about them.
     """
 
     node: str
@@ -311,4 +312,5 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Other, ...] = ()
     whole: bool = False
     refused: tuple[int, ...] = ()
+    lost: tuple[str, ...] = ()
     why: str = ""

@@ -39,7 +39,7 @@ from tta_gateway.features.escalation.metrics import (
     UNACKNOWLEDGED,
     UNCARRIED,
 )
-from tta_gateway.features.escalation.sealing import ERASED
+from tta_gateway.features.escalation.sealing import ERASED, LOCKED
 from tta_gateway.features.escalation.sqlite_store import MOST_PARTS, SqliteStore, is_fault
 from tta_gateway.features.escalation.store import Record
 from tta_gateway.features.escalation.trying import MOST, Trying
@@ -337,10 +337,10 @@ class Escalation:
 
     def _tell_damaged(self, now: float) -> None:
         """Have people called about incidents of which nothing can be made: somebody is in need."""
-        for id in self.store.take_damaged():
+        for id, level in self.store.take_damaged().items():
             self._outside.tell("incident_damaged", incident=id)
             self._outside.trouble("parked", id, cause="an incident makes no sense", over=False)
-            self.report(unreadable(f"incident {id}", now))
+            self.report(unreadable(f"incident {id}", now, level=level))
         for what, why in self.store.take_aside():
             self._outside.tell("incident_set_aside", of=what, error=why)
             cause = f"it cannot be carried to other nodes: {why}"
@@ -468,6 +468,8 @@ class Escalation:
         act = algorithm.informed(act, before)
         if self.store.act(act.id) is not None:
             return before
+        if before.person == LOCKED:
+            raise algorithm.Impossible("its key is not at hand now, and it cannot be read")
         if before.person == ERASED and act.does == "reopen":
             raise algorithm.Impossible("nothing is kept any more of whom it was about")
         after = algorithm.heard(before, act, self.bound.ladder(before.level), now)
@@ -694,14 +696,14 @@ def _named(owed: Owed) -> str:
     return owed.contact.partition("/")[0] if is_subscriber(owed.contact) else owed.contact
 
 
-def unreadable(id: str, at: float) -> Report:
-    """Return the report of a record that nothing can be made of."""
+def unreadable(id: str, at: float, *, level: int = HIGH) -> Report:
+    """Return the report of a record that nothing can be made of, and how grave it was if known."""
     return Report(
         id=id,
         at=at,
         person=UNREADABLE,
         identity="unknown",
-        level=HIGH,
+        level=max(HIGH, level),
         categories=(),
         rules=(),
         version="",

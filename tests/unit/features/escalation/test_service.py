@@ -7,7 +7,16 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from tests.helpers.incidents import LADDER, NOW, POLICY, House, Written, a_report, written
+from tests.helpers.incidents import (
+    LADDER,
+    NOW,
+    POLICY,
+    House,
+    Written,
+    a_report,
+    a_seal,
+    written,
+)
 from tta_gateway.features.escalation import algorithm
 from tta_gateway.features.escalation.algorithm import Impossible
 from tta_gateway.features.escalation.bound import (
@@ -46,6 +55,8 @@ from tta_gateway.features.escalation.service import (
     Unknown,
 )
 from tta_gateway.kernel.incident import Report
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.ring import Ring
 
 
 @pytest.fixture
@@ -985,3 +996,27 @@ def test_of_whom_nothing_is_kept_an_incident_is_not_opened_again(tmp_path: Path)
     again = Act(id="a2", incident=id, does="reopen", by="ben", at=NOW)
     with pytest.raises(algorithm.Impossible, match="nothing is kept"):
         house.desk.act(again)
+
+
+def test_nothing_is_done_about_what_cannot_be_read_now(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.take(a_report())
+    id = house.only().id
+    house.desk.act(an_act(house, "resolve", text="over"))
+    newer = Ring([bytes(range(1, 33))])
+    house.store.seal = a_seal(KeyStore(tmp_path, newer), ring=newer)
+    acts: tuple[Does, ...] = ("note", "reopen", "read_evidence")
+    for does in acts:
+        with pytest.raises(Impossible, match="not at hand"):
+            house.desk.act(an_act(house, does, f"a-{does}"))
+    house.store.seal = a_seal(house.keys)
+    found = house.store.incident(id)
+    assert found is not None
+    assert (found.person, [one.does for one in house.store.acts(id)]) == ("ada", ["resolve"])
+
+
+def test_what_is_lost_at_all_nodes_has_people_called_once(house: House) -> None:
+    for _ in range(2):
+        house.desk.hear_spoilt("incident lost")
+    assert people(house) == [UNREADABLE]
+    assert house.only().reports == 1
