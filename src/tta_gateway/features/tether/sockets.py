@@ -214,7 +214,10 @@ class TetherSockets:
         self.afar.put_down(parcel, partial(self._put, kept, parcel))
 
     def _put(self, kept: Kept, parcel: Parcel, is_down: bool) -> None:
-        """Tell that it is there for others; where it could not be put down it goes on here."""
+        """Tell that it is there for others; where it could not be put down it goes on here.
+
+        What nobody has asked for may be asked for by nobody: what waited counts as not arrived.
+        """
         waiting = self._parting.pop(kept)
         if is_down:
             self.counted("handed_over")
@@ -222,6 +225,8 @@ class TetherSockets:
             self.counted("ended")
         else:
             self.take_up(parcel, kept.guest)
+        if self.is_leaving and (not is_down or all(one is _nobody_waits for one in waiting)):
+            kept.tether.lost()
         for told in waiting:
             told(is_down)
 
@@ -237,6 +242,12 @@ class TetherSockets:
             else:
                 kept.tether.end(RESTART, _LEAVES)
         return not self._parting and all(one.is_here for one in self._by_token.values())
+
+    def stop(self) -> None:
+        """End what is left, where there is no more time: what waits for a service is lost."""
+        for kept in [*self._by_token.values(), *self._parting]:
+            kept.tether.end(RESTART, _LEAVES)
+            kept.tether.lost()
 
     def goes_on(self) -> bool:
         """Tell whether who is away now is waited for."""
