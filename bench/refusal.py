@@ -17,6 +17,7 @@ from paper import ANSWER, REQUEST, PaperTransport, micros, snapshot
 
 from tta_gateway.edge.upstream_connection import UpstreamConnection
 from tta_gateway.features.admission.bound import RouteAdmission
+from tta_gateway.features.safety.bound import RouteSafety
 from tta_gateway.kernel.route import Breaker
 from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.snapshot.parts import parted
@@ -34,8 +35,11 @@ class Paths:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Assemble it."""
         raw = msgspec.Raw(msgspec.msgpack.encode(RouteAdmission(traffic="standard")))
+        safety = msgspec.Raw(msgspec.msgpack.encode(RouteSafety(mode="off", helps=False)))
         known = snapshot(Breaker())
-        route = msgspec.structs.replace(known.routes[0], features={"admission": raw})
+        route = msgspec.structs.replace(
+            known.routes[0], features={"admission": raw, "safety": safety}
+        )
         self.worker = Worker(
             parted(msgspec.structs.replace(known, routes=(route,))),
             loop=loop,

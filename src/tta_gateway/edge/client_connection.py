@@ -16,7 +16,7 @@ from tta_gateway.edge.entrance import Entrance, network_of
 from tta_gateway.edge.legs import Ending, Legs, agreed_on, ending
 from tta_gateway.edge.own_stream import OwnStream
 from tta_gateway.edge.splice import Splice, spliced
-from tta_gateway.edge.sweeper import NEVER
+from tta_gateway.edge.sweeper import NEAR, NEVER
 from tta_gateway.edge.uptake import taken_through
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
@@ -122,7 +122,7 @@ class ClientConnection:
             self._cut()
             return
         self.deadline = entrance.sweeper.now + self._timeouts.header
-        entrance.sweeper.watch(self)
+        entrance.sweeper.watch_calmly(self)
         self._group = "" if proxy else network_of(address)
         if entrance.guests.admit(self, self._group, now=entrance.sweeper.now):
             if self.refusal is not None:
@@ -160,7 +160,8 @@ class ClientConnection:
     def _hold(self, data: bytes) -> None:
         """Hold back what has come while nothing was under way."""
         if not self._held:
-            self._entrance.guests.arrivals.wait(self)
+            entrance = self._entrance
+            entrance.guests.arrivals.wait(self, entrance.traffic_of(data))
         self._held += data
         if len(self._held) > _HELD:
             self.take_up()
@@ -308,6 +309,7 @@ class ClientConnection:
                 attempt.leave()
         elif self._codec.is_idle and self._writable:
             self.deadline = min(self.deadline, self._entrance.sweeper.now + self._idle())
+        self._entrance.sweeper.hasten(self)
 
     def comes_back(self) -> bool:
         """Tell whether its client connects again at once: it holds a WebSocket or a stream."""
@@ -413,6 +415,8 @@ class ClientConnection:
             idle = route.timeouts.body_idle if route else self._timeouts.header
             now, received = self._entrance.sweeper.now, exchange.upload.received
             self.deadline = pace.due(now, idle=idle, received=received)
+            if self.deadline < now + NEAR:
+                self._entrance.sweeper.hasten(self)
 
     def _take_data(self, event: Data) -> None:
         exchange = self._exchange
@@ -513,7 +517,7 @@ class ClientConnection:
             closes = True
         entrance = self._entrance
         if response.local:
-            response.fields.append((b"date", entrance.date()))
+            response.add(b"date", entrance.date())
         if self._exchange is not None and self._exchange.request.upgrade == b"websocket":
             told = self._socket_head(self._exchange, response)
             if told is not None:
@@ -769,6 +773,8 @@ class ClientConnection:
         if self._entrance.guests.draining and (splice is None or splice.web_socket is None):
             idle = min(idle, self._timeouts.idle_linger)
         self.deadline = self._entrance.sweeper.now + idle
+        if idle < NEAR:
+            self._entrance.sweeper.hasten(self)
 
     def _part(self) -> None:
         """Leave the client a moment to answer the Close that it has had."""

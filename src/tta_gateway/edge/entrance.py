@@ -18,6 +18,7 @@ from tta_gateway.kernel.message import RequestHead
 from tta_gateway.kernel.peer import Trust
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.kernel.traffic import STANDARD
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.support.spread import Spread
 from tta_gateway.wire.limits import Limits
@@ -122,7 +123,23 @@ class Rules:
 _MOST_TURNED_AWAY: Final = 64
 _LOOKS: Final = 64  # at guests, for one that can give way
 _SETTLED: Final = 1.0  # second, for a guest to say what it wants; before, none can give way
+_MOST_LINES: Final = 1024  # first lines of which the class is remembered
+_LONGEST_LINE: Final = 512  # bytes of one that is, with its host
 _SLICE: Final = 200  # connections that are told in one turn of the loop
+
+
+def traffic_of(line: bytes, host: bytes, directory: Directory) -> int:
+    """Return the class of what somebody seems to ask, by the first line of it and the host.
+
+    That is for who is looked at first, and for nothing else: nobody is refused by it.
+    """
+    method, _, rest = line.partition(b" ")
+    target = rest[: rest.rfind(b" ")]
+    if target[:1] != b"/":
+        return STANDARD
+    head = RequestHead(0, method, target)
+    head.host = host
+    return directory.find(head)[0].plan.traffic
 
 
 def network_of(address: str) -> str:
@@ -305,6 +322,7 @@ class Entrance:
     def adopt(self, directory: Directory, rules: Rules) -> None:
         """Lead new requests by this directory from now on, and new connections by these rules."""
         self.directory = directory
+        self._traffic: dict[tuple[bytes, bytes], int] = {}
         self.limits = rules.limits
         self.timeouts = rules.timeouts
         self.context = rules.context
@@ -326,6 +344,17 @@ class Entrance:
     def has_doorway(self) -> bool:
         """Tell whether something comes before the first request of a connection."""
         return self.is_encrypted or self.proxy_protocol
+
+    def traffic_of(self, data: bytes) -> int:
+        """Return the class of what somebody seems to ask; remembered, for it is asked in a rush."""
+        line, at = data[: data.find(b"\r\n")], data.find(b"\r\nHost: ")
+        host = data[at + 8 : data.find(b"\r\n", at + 8)] if at >= 0 else b""
+        found = self._traffic.get((line, host))
+        if found is None:
+            found = traffic_of(line, host, self.directory)
+            if len(self._traffic) < _MOST_LINES and len(line) + len(host) < _LONGEST_LINE:
+                self._traffic[line, host] = found
+        return found
 
     def is_proxy(self, address: str) -> bool:
         """Tell whether the address is one of the operator's proxies."""

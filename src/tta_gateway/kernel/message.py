@@ -130,8 +130,9 @@ class Response:
     `length` is the number of body bytes, CHUNKED or UNTIL_CLOSE; `body` is None while the body
     streams.  `local` tells whether the answer is the gateway's own.  `problem` marks an error of
     the gateway's own, which gets its body when it leaves; `members` stand in it beside the usual
-    ones (RFC 9457 3.2).  `farewell` is a text for a client whose WebSocket is refused, before the
-    Close that says so.
+    ones (RFC 9457 3.2).  `rote`: it is a problem that is told again and again, and nothing is said
+    but that (kernel/rote.py); then `lines` may be its fields as they are sent.  `farewell` is a
+    text for a client whose WebSocket is refused, before the Close that says so.
     """
 
     __slots__ = (
@@ -141,10 +142,12 @@ class Response:
         "fields",
         "keep_alive",
         "length",
+        "lines",
         "local",
         "members",
         "problem",
         "reason",
+        "rote",
         "status",
         "stream_id",
     )
@@ -166,6 +169,8 @@ class Response:
         self.detail = detail
         self.members: dict[str, object] | None = None
         self.reason = self.farewell = b""
+        self.lines: bytes | None = None
+        self.rote = False
         self.length = len(body) if body is not None else CHUNKED
         self.keep_alive = True
         self.stream_id = 0
@@ -177,6 +182,12 @@ class Response:
             if field == name:
                 return value
         return None
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Add a field, last."""
+        self.fields.append((name, value))
+        if self.lines is not None:
+            self.lines += b"%b: %b\r\n" % (name, value)
 
     def drop(self, name: bytes) -> None:
         """Remove every field of that name."""

@@ -7,8 +7,10 @@ from typing import Protocol
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.policy import BoundPolicy, FinishStep, MessageStep, Step
+from tta_gateway.kernel.rote import Rote
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.said import Wording
+from tta_gateway.kernel.traffic import STANDARD
 
 
 class Runner(Protocol):
@@ -32,7 +34,8 @@ class Plan:
     already in reverse.  `scan` is where in `request` the safety scan stands, or None: only where it
     stands is a deferrable refusal held until it has looked.  `message` are those that look at what
     clients say, `reply` at what services do, and `message_scan` is that of the scan; `wording` is
-    how clients are told of what becomes of it.
+    how clients are told of what becomes of it.  `traffic` is the class of its requests where it is
+    not known who asks; `rote` are those who word refusals, None if each is worded by itself.
     """
 
     route: Route | None
@@ -46,3 +49,5 @@ class Plan:
     message_scan: MessageStep | None
     scan: int | None
     forward: Callable[[Exchange], None]
+    traffic: int = STANDARD
+    rote: Rote | None = None

@@ -13,6 +13,10 @@ The policy that `scans_refused` is asked about a message that another refuses by
 refusal, before that stands (`said.refusal`).  A policy that speaks for the gateway in sockets has
 `wording` (kernel/said.py); the first of a route does.
 
+Where `on_response` does the same to every problem of the gateway's own, but for the request's id,
+the policy `words_alike`, and has `likeness(exchange)` where that depends on something else; where
+it does nothing to them it `words_nothing` (kernel/rote.py).
+
 A step returns None (go on), an answer, or an awaitable of either; an exception is a fault.
 """
 

@@ -53,12 +53,13 @@ class ErrorKeeping:
         self._clock = clock
         self._log = log
         self._tell = tell
-        self._kept, self._crowded, self._failed = (
+        self._kept, self.crowded, self._failed = (
             registry.child(RECORDS, one) for one in ("kept", "crowded", "failed")
         )
         self._queue: queue.SimpleQueue[Record | Snapshot | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._allowed, self._looked = 2.0 * A_SECOND, clock.monotonic()
+        self.closed_until = self._looked
         self._bound = ErrorRecordsBound()
         # The thread's own
         self._store: SqliteStore | None = None
@@ -88,13 +89,15 @@ class ErrorKeeping:
         grown = self._allowed + (now - self._looked) * A_SECOND
         self._allowed, self._looked = min(2.0 * A_SECOND, grown), now
         if self._thread is None or self._queue.qsize() >= MOST_WAITING:
-            self._crowded.add()
+            self.crowded.add()
             return False
         if is_urgent:
             return True
         cost = _ALIKE if is_alike else 1.0
         if self._allowed < cost:
-            self._crowded.add()
+            self.crowded.add()
+            if is_alike:
+                self.closed_until = now + (cost - self._allowed) / A_SECOND
             return False
         self._allowed -= cost
         return True

@@ -24,6 +24,7 @@ from tta_gateway.features.chat.policy import Chat
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.error_records.bound import ErrorRecordsBound
+from tta_gateway.features.error_records.metrics import RECORDS
 from tta_gateway.features.error_records.policy import ErrorRecords, Keeper
 from tta_gateway.features.error_records.record import Record
 from tta_gateway.features.identity.access_cookie import AccessCookie
@@ -308,6 +309,11 @@ class Reach:
 
 class _Nothing:
     """Keeps no records."""
+
+    def __init__(self) -> None:
+        """Count for nobody."""
+        self.closed_until = 0.0
+        self.crowded = Registry().child(RECORDS, "crowded")
 
     def has_room(self, *, is_urgent: bool, is_alike: bool = False) -> bool:  # noqa: ARG002 - the port's
         """Say that there is no room."""

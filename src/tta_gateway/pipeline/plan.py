@@ -6,8 +6,10 @@ from typing import Any
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import BoundPolicy, MessageStep, Policy
+from tta_gateway.kernel.rote import Rote
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.said import Wording
+from tta_gateway.kernel.traffic import STANDARD
 
 
 def bind(
@@ -27,6 +29,8 @@ def bind(
         message_scan=_message_scan(bound),
         scan=_scan(bound),
         forward=forward,
+        traffic=_traffic(bound),
+        rote=_rote(bound),
     )
 
 
@@ -69,3 +73,30 @@ def _scan(bound: tuple[BoundPolicy, ...]) -> int | None:
         if getattr(policy, "scans_refused", False) and hasattr(policy, "on_request"):
             return number
     return None
+
+
+def _traffic(bound: tuple[BoundPolicy, ...]) -> int:
+    """Return the class that a policy says of the route; of requests that no route takes nobody."""
+    for policy in bound:
+        found: int | None = getattr(policy, "traffic", None)
+        if found is not None:
+            return found
+    return STANDARD
+
+
+def _rote(bound: tuple[BoundPolicy, ...]) -> Rote | None:
+    """Return who words refusals, up to the first policy of which nobody knows how it does."""
+    worders: list[object] = []
+    likenesses: list[Callable[[Exchange], bytes]] = []
+    least, most = 0, len(bound)
+    for number, policy in enumerate(bound, start=1):
+        if not hasattr(policy, "on_response") or getattr(policy, "words_nothing", False):
+            continue
+        if not getattr(policy, "words_alike", False):
+            most = number - 1
+            break
+        worders.append(policy)
+        least = number
+        if hasattr(policy, "likeness"):
+            likenesses.append(policy.likeness)
+    return Rote(tuple(worders), tuple(likenesses), least, most) if worders else None

@@ -263,6 +263,9 @@ class ServerCodec:
             framing += b"connection: close\r\n"
         elif not self._http_1_1:
             framing += b"connection: keep-alive\r\n"
+        if response.lines is not None:
+            line = STATUS_LINES.get(status) or _status_line(status)
+            return b"%b\r\n%b%b\r\n" % (line, response.lines, framing)
         return _head_bytes(status, response.fields, framing)
 
     def _framing(self, status: int, length: int) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -23,10 +24,11 @@ from tests.helpers.paper_gateway import (
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.message import Response
-from tta_gateway.kernel.problem import INTERNAL
+from tta_gateway.kernel.message import Refusal, Response, answer_of
+from tta_gateway.kernel.problem import INTERNAL, UPSTREAM_BUSY
 from tta_gateway.kernel.route import Rewrite, Timeouts
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.wire.web_socket import close_frame
 
 PATIENCE = ClientTimeouts()
@@ -55,6 +57,26 @@ def ok(body: bytes) -> bytes:
 
 def bytewise(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
+
+
+class Telling(Bound):
+    """A policy that words every problem alike."""
+
+    words_alike: ClassVar = True
+
+    def on_response(self, exchange: Exchange) -> None:
+        response = exchange.response
+        assert response is not None
+        response.body = b"<%b>" % exchange.request_id
+        response.length = len(response.body)
+        response.fields.append((b"x-id", exchange.request_id))
+
+
+def refuse(exchange: Exchange) -> Refusal:
+    exchange.request_id = b"id"
+    response = answer_of(UPSTREAM_BUSY)
+    response.rote = True
+    return Refusal(response)
 
 
 def echo(exchange: Exchange) -> Response:
@@ -1645,3 +1667,34 @@ def test_who_waits_for_its_turn_is_neither_idle_nor_late(
     assert not client.is_closing()
     gateway.loop.run_ready()
     assert b"/b;" in client.take()
+
+
+def test_who_is_in_a_crisis_is_taken_up_before_hundreds_who_came_earlier(
+    build: Open,
+) -> None:
+    """Red where what has come is taken up in the order in which it came."""
+    gateway = build(policies=(Bound(on_request=echo, traffic=CRISIS),), path="/a")
+    many = [gateway.client() for _ in range(300)]
+    for client in many:
+        client.feed(get("/nowhere"))
+    last = gateway.client()
+    last.feed(get("/a"))
+    gateway.loop.turn()
+    assert b"/a;" in last.take()
+    assert sum(bool(client.sent) for client in many) < 150
+    gateway.loop.run_ready()
+    assert all(statuses(client.sent) == [404] for client in many)
+
+
+def test_a_refusal_that_is_told_by_rote_is_one_write_and_whole(build: Open) -> None:
+    gateway = build(policies=(Telling(), Bound(on_request=refuse)))
+    told = []
+    for _ in range(2):
+        client = gateway.client()
+        client.feed(GET + GET)
+        gateway.loop.run_ready()
+        told.append(client.take())
+        assert statuses(told[-1]) == [503, 503]
+        assert told[-1].count(b"\r\ndate: " + DATE) == 2
+        assert not client.is_closing()
+    assert told[0] == told[1]

@@ -5,16 +5,26 @@ from typing import cast
 
 import pytest
 
-from tests.helpers.builders import a_plan
+from tests.helpers.builders import Bound, a_plan, a_route
 from tests.helpers.fake_hangups import FakeHangups
 from tests.helpers.fake_loop import FakeLoop
 from tta_gateway.edge.arrivals import Arrivals
 from tta_gateway.edge.departures import Departures
-from tta_gateway.edge.entrance import Directory, Entrance, Guests, Rules, network_of
+from tta_gateway.edge.entrance import (
+    Directory,
+    Entrance,
+    Guests,
+    Rules,
+    network_of,
+    traffic_of,
+)
 from tta_gateway.edge.sweeper import NEVER, Sweeper
 from tta_gateway.kernel.peer import Trust
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.kernel.traffic import BACKGROUND, CRISIS, STANDARD
+from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
+from tta_gateway.routing.table import Table
 from tta_gateway.wire.limits import Limits
 
 NOW = 1000.0
@@ -430,3 +440,61 @@ def test_connections_that_stand_count_by_the_authorities_of_now() -> None:
     assert trust.authorities == {b"b"}
     made.adopt(nowhere, believing(None))
     assert trust.authorities == frozenset()
+
+
+# What somebody seems to ask
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    """A table of routes whose class is in their policies, one of them at a host of its own."""
+    routes = [
+        (a_route("/crisis/{id}"), CRISIS),
+        (a_route("/export"), BACKGROUND),
+        (a_route("/", host="help.example"), CRISIS),
+    ]
+    plans = [
+        (route, bind([Bound(traffic=traffic)], route, forward=lambda _: None))
+        for route, traffic in routes
+    ]
+    return Table(plans, nowhere=a_plan(), answer=lambda _, __: None)
+
+
+@pytest.mark.parametrize(
+    ("data", "traffic"),
+    [
+        (b"GET /crisis/7?x=1 HTTP/1.1\r\nHost: a\r\n\r\n", CRISIS),
+        (b"POST /export HTTP/1.1\r\nContent-Length: 9\r\n\r\n", BACKGROUND),
+        (b"GET / HTTP/1.1\r\nAccept: */*\r\nHost: help.example\r\n\r\n", CRISIS),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", STANDARD),
+        (b"GET /crisis/../export HTTP/1.1\r\n", BACKGROUND),
+        (b"GET http://a/crisis/7 HTTP/1.1\r\n\r\n", STANDARD),
+        (b"\r\n\r\n", STANDARD),
+        (b"GET /cri", STANDARD),
+        (b"\x16\x03\x01\r\n", STANDARD),
+        (b"GET / HTTP/1.1\r\nHost: help.exa", STANDARD),
+    ],
+)
+def test_who_is_looked_at_first_is_seen_in_the_first_line_and_the_host(
+    table: Table, data: bytes, traffic: int
+) -> None:
+    way_in = entrance()
+    way_in.directory = table
+    assert [way_in.traffic_of(data) for _ in range(2)] == [traffic, traffic]
+
+
+def test_so_many_first_lines_are_remembered_until_routes_change(table: Table) -> None:
+    way_in = entrance()
+    way_in.directory = table
+    long = b"GET /crisis/%b HTTP/1.1\r\n" % (b"7" * 600)
+    assert way_in.traffic_of(long) == CRISIS
+    for number in range(2000):
+        assert way_in.traffic_of(b"GET /crisis/%d HTTP/1.1\r\n" % number) == CRISIS
+    assert len(way_in._traffic) == 1024
+    rules = Rules(limits=Limits(), timeouts=ClientTimeouts(), trusted=())
+    way_in.adopt(Table([], nowhere=a_plan(), answer=lambda _, __: None), rules)
+    assert way_in.traffic_of(b"GET /crisis/7 HTTP/1.1\r\n") == STANDARD
+
+
+def test_what_names_no_path_is_standard(table: Table) -> None:
+    assert traffic_of(b"OPTIONS * HTTP/1.1", b"", table) == STANDARD

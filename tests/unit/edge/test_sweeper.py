@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.helpers.fake_loop import FakeLoop
-from tta_gateway.edge.sweeper import INTERVAL, NEVER, Sweeper
+from tta_gateway.edge.sweeper import INTERVAL, NEAR, NEVER, Sweeper
 
 SLICE = 1000
 AT_ONCE = 0.0
@@ -231,3 +233,116 @@ def test_the_lag_is_known_to_what_is_called_at_a_tick(loop: FakeLoop, sweeper: S
     hold(loop, INTERVAL + 0.05)
     sweeper._tick()
     assert seen == [pytest.approx(0.05)]
+
+
+# Those whose deadline is far
+
+
+class Counted(Guarded):
+    """Somebody with a deadline, who counts how often it is looked at."""
+
+    def __init__(self, deadline: float = AT_ONCE) -> None:
+        self.looks = 0
+        super().__init__(deadline)
+
+    @property
+    def deadline(self) -> float:
+        self.looks += 1
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, value: float) -> None:
+        self._deadline = value
+
+
+def calm(sweeper: Sweeper, *many: Guarded) -> None:
+    for one in many:
+        sweeper.watch_calmly(one)
+
+
+def test_who_has_long_time_is_looked_at_once_a_second(loop: FakeLoop, sweeper: Sweeper) -> None:
+    """Thousands of idle clients: a twentieth of a worker that has little time otherwise."""
+    many = [Counted(deadline=1000.0) for _ in range(1000)]
+    calm(sweeper, *many)
+    loop.advance(2 * INTERVAL + 0.01)  # new ones are near, until they have been looked at
+    before = sum(one.looks for one in many)
+    loop.advance(2.0)
+    looks = (sum(one.looks for one in many) - before) / len(many)
+    assert looks == 2
+
+
+@given(
+    deadlines=st.lists(st.floats(0.0, 30.0), min_size=1, max_size=30),
+    held=st.floats(0.0, 3.0),
+)
+def test_a_far_deadline_is_told_of_as_soon_as_a_near_one(
+    deadlines: list[float], held: float
+) -> None:
+    with FakeLoop(now=100.0) as loop:
+        sweeper = Sweeper(loop.real, loop.time)
+        sweeper.start()
+        closely = [Guarded(100.0 + one) for one in deadlines]
+        calmly = [Guarded(100.0 + one) for one in deadlines]
+        watch(sweeper, *closely)
+        calm(sweeper, *calmly)
+        loop.advance(1.0)
+        loop.delay(held)
+        loop.advance(40.0)
+        sweeper.stop()
+    assert all(len(one.told) == 1 for one in closely)
+    late = [b.told[0] - a.told[0] for a, b in zip(closely, calmly, strict=True)]
+    assert max(late) <= 1e-6 + (held + INTERVAL if held > INTERVAL / 2 else 0.0)
+
+
+def test_a_deadline_that_comes_nearer_is_told_of_in_time_if_it_is_a_round_away(
+    loop: FakeLoop, sweeper: Sweeper
+) -> None:
+    many = [Guarded(deadline=NEVER) for _ in range(20)]
+    calm(sweeper, *many)
+    loop.advance(10.0)
+    for one in many:
+        one.deadline = 110.0 + NEAR
+    loop.advance(NEAR + INTERVAL + 0.01)
+    assert told(many) == len(many)
+
+
+def test_one_that_is_nearer_is_told_of_in_time_if_it_hastens(
+    loop: FakeLoop, sweeper: Sweeper
+) -> None:
+    many, stranger = [Guarded(deadline=NEVER) for _ in range(20)], Guarded()
+    calm(sweeper, *many)
+    loop.advance(10.0)
+    for one in many:
+        one.deadline = 110.2
+        sweeper.hasten(one)
+    sweeper.hasten(stranger)
+    loop.advance(0.2 + INTERVAL + 0.01)
+    assert told(many) == len(many)
+    assert told([stranger]) == 0
+
+
+def test_one_that_nobody_watches_any_more_is_told_of_nothing(
+    loop: FakeLoop, sweeper: Sweeper
+) -> None:
+    many = [Guarded(deadline=NEVER) for _ in range(20)]
+    many[3].does = lambda: sweeper.forget(many[3])
+    calm(sweeper, *many)
+    loop.advance(10.0)
+    for one in many:
+        one.deadline = AT_ONCE
+        if one is not many[3]:
+            sweeper.forget(one)
+    loop.advance(2.0)
+    assert told(many) == 1
+    assert not sweeper._watched
+    assert not any(sweeper._round)
+
+
+def test_who_is_watched_twice_has_one_look(loop: FakeLoop, sweeper: Sweeper) -> None:
+    one = Guarded(deadline=NEVER)
+    calm(sweeper, one, Guarded(deadline=NEVER))
+    sweeper.watch_calmly(one)
+    sweeper.forget(one)
+    one.deadline = AT_ONCE
+    loop.advance(3.0)
+    assert told([one]) == 0

@@ -152,3 +152,12 @@ def test_an_answer_of_events_is_one_that_says_so(
     fields: list[tuple[bytes, bytes]], expected: bool
 ) -> None:
     assert is_of_events(Response(200, fields)) is expected
+
+
+def test_a_field_is_added_to_the_fields_and_to_the_lines_where_these_are_known() -> None:
+    response = answer_of(NOT_FOUND)
+    response.add(b"a", b"1")
+    assert (response.fields, response.lines) == ([(b"a", b"1")], None)
+    response.lines = lines_of(response.fields)
+    response.add(b"b", b"2")
+    assert response.lines == lines_of(response.fields) == b"a: 1\r\nb: 2\r\n"

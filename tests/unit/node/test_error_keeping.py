@@ -210,3 +210,20 @@ def test_a_record_says_what_was_done() -> None:
     assert record_of(replace(REPORT, source="reply"), "r").acted == WITHHELD
     assert record_of(replace(REPORT, delivered=False), "r").acted == KEPT
     assert record_of(replace(REPORT, identity="unknown"), "r").person == ""
+
+
+def test_it_says_until_when_none_of_those_that_are_alike_are_taken(tmp_path: Path) -> None:
+    """Who asks no sooner is told the same as who asks each time."""
+    house = House(tmp_path)
+    house.open()
+    try:
+        while house.keeping.has_room(is_urgent=False, is_alike=True):
+            assert house.keeping.closed_until <= house.clock.monotonic()
+        wait = house.keeping.closed_until - house.clock.monotonic()
+        assert 0.0 < wait <= 0.2 + 1e-6
+        house.clock.advance(wait - 0.001)
+        assert not house.keeping.has_room(is_urgent=False, is_alike=True)
+        house.clock.advance(0.002)
+        assert house.keeping.has_room(is_urgent=False, is_alike=True)
+    finally:
+        house.keeping.close()

@@ -5,6 +5,7 @@ from tests.helpers.sayings import Words
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import BoundPolicy
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.traffic import CRISIS, STANDARD
 from tta_gateway.pipeline.plan import bind
 
 
@@ -103,3 +104,41 @@ def test_a_plan_ends_where_it_is_told_to() -> None:
     ended: list[Exchange] = []
     a_plan(forward=ended.append).forward(exchange := an_exchange())
     assert ended == [exchange]
+
+
+# --- what is told by rote ------------------------------------------------------------------------
+
+
+class Alike(Bound):
+    words_alike: ClassVar = True
+
+
+class Unheard(Bound):
+    words_nothing: ClassVar = True
+
+
+def test_those_who_word_alike_are_known_up_to_the_first_of_whom_nobody_knows() -> None:
+    first, second = Alike(on_response=step), Alike(on_response=step, likeness=lambda _: b"s")
+    plan = a_plan(
+        [first, Bound(), Unheard(on_response=step), second, Bound(), Bound(on_response=step)]
+    )
+    assert plan.rote is not None
+    assert plan.rote.worders == (first, second)
+    assert [one(an_exchange()) for one in plan.rote.likenesses] == [b"s"]
+    assert (plan.rote.least, plan.rote.most) == (4, 5)
+
+
+def test_where_all_word_alike_it_does_not_matter_who_refuses() -> None:
+    plan = a_plan([Alike(on_response=step), Bound()])
+    assert plan.rote is not None
+    assert (plan.rote.least, plan.rote.most) == (1, 2)
+
+
+def test_where_nobody_words_alike_nothing_is_told_by_rote() -> None:
+    assert a_plan([Bound(on_response=step), Alike(on_response=step)]).rote is None
+    assert a_plan().rote is None
+
+
+def test_the_class_of_a_plan_is_what_a_policy_says_and_else_standard() -> None:
+    assert a_plan([Bound(), Bound(traffic=CRISIS)]).traffic == CRISIS
+    assert a_plan([Bound()]).traffic == STANDARD

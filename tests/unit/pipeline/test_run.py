@@ -2,6 +2,7 @@
 `a.` its end.  Coroutines are driven by hand, one step at a `turn`."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -20,7 +21,9 @@ from tta_gateway.kernel.problem import (
     NOT_FOUND,
     UPSTREAM_GARBAGE,
     UPSTREAM_RESET,
+    Problem,
 )
+from tta_gateway.kernel.rote import PLACE
 from tta_gateway.kernel.said import Said
 from tta_gateway.pipeline.run import Runner
 
@@ -969,3 +972,99 @@ def test_other_refusals_of_a_message_stand_at_once(house: House, answer: Answer)
 def test_what_the_scan_itself_refuses_stands(house: House) -> None:
     exchange = scanned(house, None, finds=LATER)
     assert house.runner.message(exchange, a_saying()) is LATER
+
+
+# --- refusals that are told by rote --------------------------------------------------------------
+
+SHED = Problem("admission_shed", 503, "Too much.", "Later.", retry_after=2)
+
+
+class Wording(Bound):
+    """A policy that words problems, and counts how often it was asked to."""
+
+    words_alike: ClassVar = True
+
+    def __init__(self, breaks: BaseException | None = None) -> None:
+        super().__init__()
+        self.asked = 0
+        self.breaks = breaks
+
+    def on_response(self, exchange: Exchange) -> None:
+        self.asked += 1
+        if self.breaks is not None and exchange.request_id == PLACE:
+            raise self.breaks
+        response = response_of(exchange)
+        response.body = b"<" + exchange.request_id + b">"
+        response.length = len(response.body)
+        response.fields.append((b"x-id", exchange.request_id))
+
+
+def told(problem: Problem, fields: Fields | None = None) -> Callable[[Exchange], Answer]:
+    """Return a step that refuses by rote, the request that has this number."""
+
+    def step(exchange: Exchange) -> Answer:
+        response = answer_of(problem)
+        response.rote = True
+        response.fields = list(fields or [])
+        exchange.request_id = b"id-%d" % exchange.request.stream_id
+        return Refusal(response, deferrable=True)
+
+    return step
+
+
+def refused(house: House, wording: Bound, *, problem: Problem = SHED) -> Response:
+    return response_of(exchange_of(house.ask([wording, Bound(on_request=told(problem))])))
+
+
+def test_a_refusal_that_is_told_again_and_again_is_worded_once(house: House) -> None:
+    wording = Wording()
+    for _ in range(3):
+        response = refused(house, wording)
+        assert (response.body, response.length) == (b"<id-1>", 6)
+        assert response.fields == [(b"x-id", b"id-1")]
+        assert response.lines == b"x-id: id-1\r\n"
+    assert wording.asked == 1
+    assert refused(house, wording, problem=replace(SHED)).problem is not SHED
+    assert wording.asked == 2  # what is worded is the very problem, not one that looks like it
+
+
+def test_whoever_was_entered_hears_of_its_end(house: House) -> None:
+    finished = Bound(on_finish=house.step("finished"))
+    for _ in range(2):
+        house.ask([finished, Wording(), Bound(on_request=told(SHED))])
+    assert house.diary == ["finished", "finished"]
+
+
+def test_what_stands_in_a_refusal_already_is_worded_by_itself(house: House) -> None:
+    """So that no help is lost which the crisis lane has added."""
+    wording = Wording()
+    for _ in range(2):
+        origin = house.ask([wording, Bound(on_request=told(SHED, [(b"help", b"988")]))])
+        assert (b"help", b"988") in response_of(exchange_of(origin)).fields
+    assert wording.asked == 2
+
+
+def test_where_somebody_words_by_themselves_each_is_worded(house: House) -> None:
+    wording = Wording()
+    for _ in range(2):
+        origin = house.ask(
+            [wording, Bound(on_response=lambda _: None), Bound(on_request=told(SHED))]
+        )
+        assert response_of(exchange_of(origin)).body == b"<id-1>"
+    assert wording.asked == 2
+    origin = house.ask([Bound(on_response=lambda _: None), Bound(on_request=told(SHED))])
+    assert response_of(exchange_of(origin)).body == b""
+
+
+def test_what_cannot_be_worded_for_nobody_is_worded_for_each_and_told(house: House) -> None:
+    bug = Bug()
+    assert refused(house, Wording(breaks=bug)).body == b"<id-1>"
+    assert house.reported == [bug]
+
+
+def test_only_so_many_words_are_kept(house: House) -> None:
+    wording, kinds = Wording(), [replace(SHED) for _ in range(1025)]
+    for kind in kinds:
+        refused(house, wording, problem=kind)
+    assert len(house.runner._words) == 1
+    assert refused(house, wording, problem=kinds[0]).body == b"<id-1>"

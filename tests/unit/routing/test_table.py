@@ -520,3 +520,18 @@ def test_the_table_finds_what_a_look_at_every_route_finds(
         for method, path, host, fields in cases
     ]
     assert ends == [naive(routes, *case) for case in cases]
+
+
+def test_a_path_without_parameters_is_found_at_once_and_as_ever() -> None:
+    """The second time by its whole path: whatever else might take it, and whichever method."""
+    map = Map(
+        a_route("/a/b", methods=("GET",)), a_route("/a/{x}", methods=("POST",)), a_route("/a")
+    )
+    for _ in range(2):
+        assert map.ask("GET", "/a/b").end == "/a/b"
+        assert map.ask("POST", "/a/b").end == "/a/{x}"
+        assert map.ask("HEAD", "/a/b?x=1").end == "/a/b"
+        assert map.ask("DELETE", "/a/b").end == 405
+        assert map.ask("GET", "/a").end == "/a"
+        assert map.ask("GET", "/a/").end == 404
+        assert map.ask("GET", "/a//b").end == 400

@@ -7,7 +7,7 @@ from hypothesis import given
 from tests.helpers.conversation import body_of, cut, hear, hear_all, in_full, in_short, in_turns
 from tests.helpers.message_strategy import PROPERTY, Sample, answers, places, requests
 from tests.helpers.strict_answer import read_answer
-from tta_gateway.kernel.message import CHUNKED, UNTIL_CLOSE, RequestHead, Response
+from tta_gateway.kernel.message import CHUNKED, UNTIL_CLOSE, RequestHead, Response, lines_of
 from tta_gateway.wire.event import Reset
 from tta_gateway.wire.http1_server import BROKEN, DONE, HEAD, STATUS_LINES, ServerCodec
 from tta_gateway.wire.limits import Limits
@@ -545,3 +545,14 @@ def test_the_cycle_ends_where_it_began() -> None:
     codec.send_head(Response(200))
     codec.next_request()
     assert (codec.reading, codec.is_idle) == (HEAD, True)
+
+
+@pytest.mark.parametrize("status", [503, 999])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_head_whose_lines_are_known_is_the_one_that_its_fields_make(
+    status: int, last: bool
+) -> None:
+    response = Response(status, [(b"x-a", b"b"), (b"x-c", b"d")], b"hello")
+    by_hand = asked(_GET).send_head(response, last=last)
+    response.lines = lines_of(response.fields)
+    assert asked(_GET).send_head(response, last=last) == by_hand

@@ -1,16 +1,17 @@
 """Room: how much of a service one worker uses at once, whose it is, and who waits for some.
 
 Rules.  What is reserved for a class can be used by no other; the rest is for whoever comes.  While
-nothing is short, that is so of what is reserved for a crisis alone.  Who
-finds no room waits, and a higher class is let in first; but no class that waits is passed over more
-than `PASSED` times.  Of `standard` and `background` only so many wait as can be let in within their
-patience: one more, and the oldest of them goes.  Where all who may wait do, the oldest of the
-lowest class goes; but of the two higher ones more may, as long as the service answers in time all
-who are in and who wait.  Of those in a crisis nobody goes; they are half of all who may wait, at
-most, and have what is kept for them whatever else is over the limit.  Of the two higher classes
-those who have waited long enough are let in all the same, those in a crisis first, as long as the
-service answers so many in time: a limit that was found is no more than a guess, and refuses nobody
-in need.  While the limit is exceeded so, every class has what is reserved for it.
+nothing is short, that is so of what is reserved for a crisis alone.  Who finds no room waits, and a
+higher class is let in first; but no class that waits is passed over more than `PASSED` times.  Of
+`standard` and `background` only so many wait as can be let in within their patience, which is
+`PROMPT` at most where the worker is late (`is_hurried`): one more, and the oldest of them goes.
+Where all who may wait do, the oldest of the lowest class goes; but of the two higher ones more may,
+as long as the service answers in time all who are in and who wait.  Of those in a crisis nobody
+goes; they are half of all who may wait, at most, and have what is kept for them whatever else is
+over the limit.  Of the two higher classes those who have waited long enough are let in all the
+same, those in a crisis first, as long as the service answers so many in time: a limit that was
+found is no more than a guess, and refuses nobody in need.  While the limit is exceeded so, every
+class has what is reserved for it.
 Nobody waits who would fit: whatever frees room or makes more of it lets in who does.
 """
 
@@ -24,6 +25,8 @@ from tta_gateway.kernel.traffic import CLASSES, CRISIS, THERAPEUTIC
 PASSED: Final = 40
 LEAST_WAITING: Final = 4
 """of a class, however little room there is"""
+PROMPT: Final = 0.25
+"""seconds, for the lower classes, where the worker is late"""
 _ALL: Final = range(len(CLASSES))
 _ENDLESS: Final = 1_000_000_000
 _RATE: Final = 0.3  # of what a look has seen, in the rate that is remembered
@@ -33,6 +36,14 @@ LET_IN: Final = 0
 DISPLACED: Final = 1
 LATE: Final = 2
 LEFT: Final = 3
+
+
+def fitting(rate: float, wait: float) -> int:
+    """Return how many may wait where so many a second are let in, so that none waits for longer.
+
+    Little's law; a few may in any case, since nothing is known of a rate where nobody came.
+    """
+    return max(LEAST_WAITING, int(rate * wait))
 
 
 class Waiting:
@@ -62,6 +73,7 @@ class Room:
         self.wanted = False
         self.waiting = 0
         self.bearable = 0
+        self.is_hurried = False
         self.mix = Mix()
         self.of = [0 for _ in _ALL]
         self._share = list(reserved)
@@ -172,9 +184,10 @@ class Room:
     def _fitting(self, traffic: int, patience: float) -> int:
         """Return how many of a class may wait that long: those who can be let in by then.
 
-        However few came before, as many as there is room for may.
+        However few came before, as many as there is room for may, unless nobody is to wait long.
         """
-        return max(LEAST_WAITING, self.limit, int(self._rates[traffic] * patience))
+        found = fitting(self._rates[traffic], patience)
+        return found if self.is_hurried else max(found, self.limit)
 
     def _lowest(self) -> int:
         return max(one for one in _ALL if self._queues[one])

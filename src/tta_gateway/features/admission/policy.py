@@ -73,30 +73,32 @@ class TrafficClass:
 
 
 class BoundTrafficClass:
-    """The class of one route's requests."""
+    """The class of one route's requests; `traffic` is that where nothing lifts it."""
+
+    words_nothing: ClassVar = True
 
     def __init__(self, rooms: Rooms, route: Route) -> None:
         """Keep what the route says."""
-        self._traffic = _class_of(route)
+        self.traffic = _class_of(route)
         self._rooms = rooms
         self._pressure = rooms.pressure
         self._sessions = rooms.sessions
         self._administrative = frozenset(rooms.bound.administrative)
         served = rooms.bound.enabled and bool(route.service) and route.maintenance is None
-        self._turns_away = served and self._traffic != CRISIS
+        self._turns_away = served and self.traffic != CRISIS
         self._overloaded = [
             rooms.registry.child(ADMISSIONS, route.service, one, "overloaded") for one in CLASSES
         ]
 
     def explain(self) -> str:
         """Say what it does."""
-        return f"class {CLASSES[self._traffic]}, where nothing of the person lifts it"
+        return f"class {CLASSES[self.traffic]}, where nothing of the person lifts it"
 
     def on_request(self, exchange: Exchange) -> Refusal | None:
         """Say the class; turn away what the worker has no time for."""
         if exchange.traffic == CRISIS:
             return None  # what it says has been looked at, because it was refused before
-        traffic, principal = self._traffic, exchange.principal
+        traffic, principal = self.traffic, exchange.principal
         if principal is not None:
             traffic = self._of(principal)
         exchange.traffic = traffic
@@ -107,7 +109,7 @@ class BoundTrafficClass:
 
     def _of(self, principal: Principal) -> int:
         """Return the class of somebody's requests on this route."""
-        traffic = self._traffic
+        traffic = self.traffic
         if traffic == CRISIS or self._rooms.incident(principal.key):
             return CRISIS
         roles = principal.roles
@@ -160,13 +162,14 @@ class BoundGate:
     nobody out.
     """
 
+    words_nothing: ClassVar = True  # to a problem of those that are not let in
+
     def __init__(self, rooms: Rooms, route: Route) -> None:
         """Find the room at the route's service."""
         self._rooms = rooms
         self._route = route.name
         self._service = route.service
         self._total = route.timeouts.total
-        self._patience = rooms.bound.patience
         self._room = rooms.of(route.service)
         self._timing = self._room.timing_of(route.name)
 
@@ -197,7 +200,7 @@ class BoundGate:
         timing = self._timing if room is self._room else room.timing_of(self._route)
         in_time = exchange.started + self._total - room.adaptive.takes(timing)
         turn = Turn(exchange, room, rooms)
-        until = min(now + self._patience[traffic], in_time)
+        until = min(now + rooms.patience(traffic), in_time)
         waiting = Waiting(traffic, until, turn.decided)
         if not room.wait(waiting, now):
             room.counted[_FULL][traffic].add()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from tta_gateway.features.admission.adaptive import Adaptive
-from tta_gateway.features.admission.algorithm import Room, Waiting
+from tta_gateway.features.admission.algorithm import PROMPT, Room, Waiting
 from tta_gateway.features.admission.bound import AdmissionBound
 from tta_gateway.features.admission.metrics import ADMISSIONS, LIMIT, PRESSURE, TAKEN, WAITING
 from tta_gateway.features.admission.pressure import Pressure
@@ -16,7 +16,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, answer_of
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.problem import Problem
-from tta_gateway.kernel.traffic import CLASSES
+from tta_gateway.kernel.traffic import CLASSES, THERAPEUTIC
 from tta_gateway.support.metrics import Child, Registry
 
 OUTCOMES: Final = ("at_once", "waited", "displaced", "late", "full", "gone")
@@ -81,6 +81,7 @@ class ServiceRoom(Room):
             )
         self.resize(limit, short=adaptive.is_short(now), ceiling=int(adaptive.ceiling))
         self.bearable = adaptive.bearable()
+        self.is_hurried = pressure.level > 0.0
         self.look(elapsed, now)
         self.fill(now)
         self._limit.set(self.limit)
@@ -156,6 +157,15 @@ class Rooms:
                 found.resize(_ENDLESS)
         return found
 
+    def patience(self, traffic: int) -> float:
+        """Return for how long one of a class may wait now, in seconds.
+
+        A worker that is late keeps no lower class for a refusal that it could have had at once.
+        """
+        most = self.bound.patience[traffic]
+        hurried = traffic > THERAPEUTIC and self.pressure.level > 0.0
+        return min(most, PROMPT) if hurried else most
+
     def retain(self, services: frozenset[str]) -> None:
         """Forget the services that are gone, once nobody is in their rooms.
 
@@ -177,7 +187,9 @@ class Rooms:
         told = self._kinds.get((kind.code, again))
         if told is None:
             told = self._kinds[(kind.code, again)] = replace(kind, retry_after=again)
-        return Refusal(answer_of(told, detail or None), deferrable=True)
+        made = answer_of(told, detail or None)
+        made.rote = not detail
+        return Refusal(made, deferrable=True)
 
     def tick(self, *, busy: float, lag: float, behind: float = 0.0) -> None:
         """Look at everything; `busy` is the share of the time in which there was something to do.

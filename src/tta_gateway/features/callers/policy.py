@@ -178,6 +178,8 @@ class Callers:
 class BoundCallers:
     """Which services may call one route."""
 
+    words_nothing: ClassVar = True
+
     def __init__(self, callers: Callers, bound: RouteCallers) -> None:
         """Keep them."""
         self._callers = callers

@@ -26,6 +26,7 @@ class Cors:
     name: ClassVar = "cors"
     needs: ClassVar[frozenset[str]] = frozenset()
     gives: ClassVar[frozenset[str]] = frozenset()
+    words_alike: ClassVar = True
 
     def __init__(self, bound: CorsBound) -> None:
         """Keep the settings, ready to be written."""
@@ -64,6 +65,13 @@ class Cors:
             fields.append((b"access-control-allow-headers", allowed))
         return Response(204, fields)
 
+    def likeness(self, exchange: Exchange) -> bytes:
+        """Return what the fields of an answer depend on: the page that asks, if it is allowed."""
+        origin = exchange.request.get(b"origin")
+        if origin is None or not self._allows(origin):
+            return b""
+        return b"*" if self._any else origin
+
     def on_response(self, exchange: Exchange) -> None:
         """Say whether the page may read the answer; drop what the service says about it."""
         response = exchange.response
@@ -90,6 +98,8 @@ class Cors:
 
 class Closed:
     """No page of another origin may read anything, whatever a service says."""
+
+    words_nothing: ClassVar = True
 
     def explain(self) -> str:
         """Say what it does."""

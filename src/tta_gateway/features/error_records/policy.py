@@ -10,6 +10,7 @@ from tta_gateway.kernel.exchange import Exchange, Sink
 from tta_gateway.kernel.message import NO_FIELDS, Fields, Response
 from tta_gateway.kernel.problem import INTERNAL
 from tta_gateway.kernel.route import Route
+from tta_gateway.support.metrics import Child
 from tta_gateway.support.places import places
 
 _ERRORS: Final = 500
@@ -19,7 +20,14 @@ _MOST_PLACES: Final = 40
 
 
 class Keeper(Protocol):
-    """Where records are kept."""
+    """Where records are kept.
+
+    Before `closed_until` none is taken of those that are alike: they are counted as `crowded`
+    without being asked about.
+    """
+
+    closed_until: float
+    crowded: Child
 
     def has_room(self, *, is_urgent: bool, is_alike: bool = False) -> bool:
         """Tell whether one more is taken now; one that is not is counted as lost.
@@ -37,6 +45,7 @@ class ErrorRecords:
     name: ClassVar = "error_records"
     needs: ClassVar[frozenset[str]] = frozenset({"request_id", "traceparent"})
     gives: ClassVar[frozenset[str]] = frozenset()
+    words_nothing: ClassVar = True
 
     def __init__(
         self,
@@ -88,11 +97,14 @@ class ErrorRecords:
             is_error = True  # though an answer may have begun
         if not is_error and not exchange.acted:
             return
-        beginning, tries = self._bodies.pop(exchange, None), _tries(exchange)
-        is_alike = exchange.attempt is None and not tries
+        beginning = self._bodies.pop(exchange, None) if self._bodies else None
+        is_alike = exchange.attempt is None and not _was_tried(exchange)
+        if is_alike and not exchange.acted and self._clock() < self._keeper.closed_until:
+            self._keeper.crowded.add()  # thousands in a second: bench/refusal.py
+            return
         if not self._keeper.has_room(is_urgent=bool(exchange.acted), is_alike=is_alike):
             return
-        self._keeper.put(self._record(exchange, beginning, tries, is_error=is_error))
+        self._keeper.put(self._record(exchange, beginning, _tries(exchange), is_error=is_error))
         if error is not None:
             error.__cause__ = None  # what it holds would outlive the exchange
 
@@ -180,6 +192,11 @@ def _said(exchange: Exchange) -> tuple[str, str]:
     if response is None or response.problem is None:
         return "", ""
     return response.problem.code, response.detail or ""
+
+
+def _was_tried(exchange: Exchange) -> bool:
+    """Tell whether there are tries to tell of; most have none where many are turned away."""
+    return bool(exchange.trail) or bool(exchange.endpoint and _answered(exchange.response))
 
 
 def _tries(exchange: Exchange) -> tuple[Try, ...]:

@@ -189,6 +189,8 @@ class Anteroom:
     So that those who are refused cost control nothing, which has more to do (bench/asking.py).
     """
 
+    words_nothing: ClassVar = True
+
     def __init__(self, identity: Identity, unasked: Unasked | None) -> None:
         """Take out the cookie as elsewhere."""
         self._identity = identity
@@ -222,6 +224,8 @@ class Anteroom:
 
 class BoundIdentity:
     """What one route wants to know."""
+
+    words_nothing: ClassVar = True
 
     def __init__(self, identity: Identity, *, is_needed: bool) -> None:
         """Refuse whoever shows no token, if that is needed."""
@@ -351,6 +355,8 @@ class QueriedIdentity(BoundIdentity):
 
 class TicketIdentity:
     """What a route wants to know where a ticket will do: of a WebSocket, or an answer of events."""
+
+    words_nothing: ClassVar = True
 
     def __init__(self, identity: Identity, usual: BoundIdentity) -> None:
         """Go on as usual where no ticket is shown."""

@@ -66,6 +66,8 @@ class Nodes:
 class BoundNodes:
     """One of those routes."""
 
+    words_nothing: ClassVar = True
+
     def __init__(self, nodes: Nodes) -> None:
         """Go by what is heard."""
         self._nodes = nodes

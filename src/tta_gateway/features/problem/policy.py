@@ -20,6 +20,7 @@ class Problem:
     name: ClassVar = "problem"
     needs: ClassVar[frozenset[str]] = frozenset({"request_id"})
     gives: ClassVar[frozenset[str]] = frozenset()
+    words_alike: ClassVar = True
 
     def __init__(self, bound: ProblemBound) -> None:
         """Keep the wording's settings."""

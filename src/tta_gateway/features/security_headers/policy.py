@@ -15,6 +15,7 @@ class SecurityHeaders:
     name: ClassVar = "security_headers"
     needs: ClassVar[frozenset[str]] = frozenset()
     gives: ClassVar[frozenset[str]] = frozenset()
+    words_alike: ClassVar = True
 
     def __init__(self, bound: SecurityHeadersBound) -> None:
         """Keep the fields, ready to be written."""
@@ -35,6 +36,10 @@ class SecurityHeaders:
         more = [name.decode() for name, _ in self._encrypted if name == _HSTS]
         over = f"; over TLS adds {', '.join(more)} too" if more else ""
         return f"adds {added or 'nothing'}; removes {removed or 'nothing'}{over}"
+
+    def likeness(self, exchange: Exchange) -> bytes:
+        """Return what the fields of an answer depend on: whether the client speaks TLS."""
+        return b"s" if _is_encrypted(exchange) else b""
 
     def on_response(self, exchange: Exchange) -> None:
         """Change the answer's fields."""

@@ -14,6 +14,7 @@ class Trace:
     name: ClassVar = "trace"
     needs: ClassVar[frozenset[str]] = frozenset()
     gives: ClassVar[frozenset[str]] = frozenset({"request_id", "traceparent"})
+    words_alike: ClassVar = True
 
     def __init__(self, identifiers: Identifiers) -> None:
         """Draw ids from here."""

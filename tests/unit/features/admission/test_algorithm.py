@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -14,8 +14,10 @@ from tta_gateway.features.admission.algorithm import (
     LEFT,
     LET_IN,
     PASSED,
+    PROMPT,
     Room,
     Waiting,
+    fitting,
 )
 from tta_gateway.kernel.traffic import BACKGROUND, CLASSES, CRISIS, STANDARD, THERAPEUTIC
 
@@ -474,3 +476,80 @@ class Comings(RuleBasedStateMachine):
 
 TestComings = Comings.TestCase
 TestComings.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+
+
+# --- a worker that is late -----------------------------------------------------------------------
+
+
+@given(rate=st.floats(0.0, 5000.0), wait=st.floats(0.0, 10.0))
+def test_by_little_s_law_nobody_waits_longer_than_is_said(rate: float, wait: float) -> None:
+    """The last of so many, let in one after the other at that rate, has waited no longer."""
+    count = fitting(rate, wait)
+    assert count >= LEAST_WAITING
+    if count > LEAST_WAITING:
+        assert count / rate <= wait * (1 + 1e-9)
+        assert (count + 1) / rate > wait * (1 - 1e-9)
+
+
+class Crowd:
+    """People of one class at a room that lets in so many a second; they keep how long they waited.
+
+    They come a hundredth of a second apart, `times` as many as are let in.
+    """
+
+    def __init__(self, rate: int, *, times: float, traffic: int) -> None:
+        self.room = Room(max(1, rate // 20), reserved=(0, 0, 0, 0), waiting=10_000)
+        self.traffic, self.rate, self.times = traffic, rate, times
+        self.waited: list[float] = []
+        self.now, self.answered = 0.0, 0
+        self._due = [0.0, 0.0]
+
+    def run(self, seconds: float, *, patience: float) -> None:
+        for turn in range(round(seconds / 0.01)):
+            self.now += 0.01
+            for _ in range(self._count(0, self.times)):
+                self._come(self.now, patience)
+            for _ in range(min(self._count(1, 1.0), self.room.in_flight)):
+                self.answered += 1
+                self.room.give_back(self.traffic)
+                self.room.fill(self.now)
+            if turn % 20 == 19:
+                self.room.look(0.2, self.now)
+
+    def _count(self, what: int, times: float) -> int:
+        due = self._due[what] + times * self.rate * 0.01
+        self._due[what] = due - int(due)
+        return int(due)
+
+    def _come(self, came: float, patience: float) -> None:
+        if not self.room.take(self.traffic):
+            waiting = Waiting(
+                self.traffic, came + patience, lambda _: self.waited.append(self.now - came)
+            )
+            self.room.wait(waiting, came)
+
+
+@given(
+    rate=st.integers(40, 1000),
+    times=st.floats(1.2, 5.0),
+    traffic=st.sampled_from((STANDARD, BACKGROUND)),
+)
+def test_in_a_hurry_no_lower_class_waits_long_and_the_service_has_as_much_to_do(
+    rate: int, times: float, traffic: int
+) -> None:
+    crowd = Crowd(rate, times=times, traffic=traffic)
+    crowd.room.is_hurried = True
+    crowd.run(4.0, patience=PROMPT)
+    assert max(crowd.waited) <= PROMPT + 0.2 + 1e-6
+    assert crowd.answered >= 0.95 * rate * 4.0 - 2
+
+
+def test_in_a_hurry_therapy_waits_as_ever() -> None:
+    hall = Hall(50)
+    hall.room.is_hurried = True
+    hall.take(*[THERAPEUTIC] * 50)
+    for name in range(30):
+        hall.wait(f"t{name}", THERAPEUTIC)
+        hall.wait(f"s{name}", STANDARD)
+    assert DISPLACED not in [hall.outcomes.get(f"t{name}") for name in range(30)]
+    assert [hall.outcomes.get(f"s{name}") for name in range(30)].count(DISPLACED) == 26

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.features.admission.algorithm import Waiting
+from tta_gateway.features.admission.algorithm import PROMPT, Waiting
 from tta_gateway.features.admission.bound import AdmissionBound
 from tta_gateway.features.admission.metrics import LIMIT, PRESSURE, TAKEN, WAITING
 from tta_gateway.features.admission.problems import SHED
@@ -153,3 +153,23 @@ def test_a_worker_that_is_late_does_not_ask_services_less_for_that() -> None:
         house.clock.advance(0.2)
         house.rooms.tick(busy=1.0, lag=0.5)
     assert room.limit == 1000
+
+
+def test_a_worker_that_is_late_keeps_no_lower_class_waiting_and_therapy_as_long_as_ever() -> None:
+    house = House()
+    room = house.rooms.of("players")
+    patient = [house.rooms.patience(one) for one in range(4)]
+    house.tick()
+    assert (patient, room.is_hurried) == ([10.0, 3.0, 2.0, 0.5], False)
+    for _ in range(5):
+        house.tick(busy=1.0)
+    assert [house.rooms.patience(one) for one in range(4)] == [10.0, 3.0, PROMPT, PROMPT]
+    assert room.is_hurried
+
+
+def test_refusals_are_told_by_rote_unless_there_is_more_to_say() -> None:
+    rooms = House().rooms
+    first, again = rooms.refusal(SHED, STANDARD).response, rooms.refusal(SHED, STANDARD).response
+    assert first.rote
+    assert first.problem is again.problem
+    assert not rooms.refusal(SHED, STANDARD, "More.").response.rote

@@ -202,3 +202,20 @@ def test_the_origin_is_looked_for_in_what_the_client_sent() -> None:
     response = from_upstream()
     a_cors().on_response(answered(exchange, response))
     assert response.get(b"access-control-allow-origin") == APP
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "likeness"),
+    [
+        ((APP.decode(),), APP, APP),
+        ((APP.decode(),), OTHER, b""),
+        ((APP.decode(),), None, b""),
+        (("*",), OTHER, b"*"),
+        (("*",), None, b""),
+    ],
+)
+def test_what_an_error_says_to_pages_depends_on_those_that_are_allowed(
+    origins: tuple[str, ...], origin: bytes | None, likeness: bytes
+) -> None:
+    fields = [(b"origin", origin)] if origin is not None else []
+    assert a_cors(origins=origins).likeness(an_exchange(a_head(fields=fields))) == likeness

@@ -5,6 +5,7 @@ import pytest
 from tests.helpers.builders import a_head, a_plan, a_route, an_exchange, answered, from_upstream
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.features.error_records.bound import ErrorRecordsBound
+from tta_gateway.features.error_records.metrics import RECORDS
 from tta_gateway.features.error_records.policy import ErrorRecords
 from tta_gateway.features.error_records.record import Record, Try
 from tta_gateway.kernel.crisis import HELPED, WITHHELD
@@ -13,7 +14,9 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import NO_FIELDS, Fields, Response, answer_of
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import INTERNAL, NOT_FOUND, UPSTREAM_RESET
+from tta_gateway.kernel.problem import UPSTREAM_BUSY as SHED
 from tta_gateway.kernel.verdict import Verdict
+from tta_gateway.support.metrics import Registry
 
 MOST = 10
 
@@ -25,6 +28,8 @@ class Kept:
         self.records: list[Record] = []
         self.room = True
         self.urgent: list[bool] = []
+        self.closed_until = 0.0
+        self.crowded = Registry().child(RECORDS, "crowded")
 
     def has_room(self, *, is_urgent: bool, is_alike: bool = False) -> bool:  # noqa: ARG002 - the port's
         self.urgent.append(is_urgent)
@@ -180,3 +185,22 @@ def test_it_says_what_it_does() -> None:
     policy = a_policy(Kept())
     assert policy is not None
     assert "record" in policy.explain()
+
+
+def test_while_it_is_closed_to_those_that_are_alike_they_are_counted_and_nobody_is_asked() -> None:
+    kept = Kept()
+    kept.closed_until = 1003.0
+    assert over(an_ending(answer_of(SHED)), kept) == []
+    assert (kept.urgent, kept.crowded.values()) == ([], [1.0])
+    kept.closed_until = 1002.5
+    assert len(over(an_ending(answer_of(SHED)), kept)) == 1
+
+
+def test_while_it_is_closed_others_are_kept_all_the_same() -> None:
+    kept, tried, acted = Kept(), an_ending(answer_of(UPSTREAM_RESET)), an_ending(answer_of(SHED))
+    kept.closed_until = 1003.0
+    tried.trail = [("a:1", "upstream_connection_terminated", 0, 0.1)]
+    acted.acted = HELPED
+    over(tried, kept)
+    over(acted, kept)
+    assert kept.urgent == [False, True]

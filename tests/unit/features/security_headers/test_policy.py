@@ -101,3 +101,11 @@ def test_browsers_are_bound_to_https_over_https_alone(
     response = from_upstream()
     SecurityHeaders(HSTS).on_response(answered(exchange, response))
     assert (response.get(b"strict-transport-security") == b"max-age=1") == told
+
+
+@pytest.mark.parametrize(("scheme", "likeness"), [(b"http", b""), (b"https", b"s")])
+def test_what_is_added_to_an_error_depends_on_whether_tls_is_spoken(
+    scheme: bytes, likeness: bytes
+) -> None:
+    exchange = an_exchange(peer=a_peer(scheme=scheme))
+    assert SecurityHeaders(BOUND).likeness(exchange) == likeness
