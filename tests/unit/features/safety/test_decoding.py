@@ -11,7 +11,15 @@ from typing import Final, cast
 import brotli
 import pytest
 
-from tta_gateway.features.safety.decoding import MEMBERS, PIECE, RATIO, Decoding, is_known, named
+from tta_gateway.features.safety.decoding import (
+    MEMBERS,
+    PIECE,
+    RATIO,
+    Decoding,
+    is_known,
+    named,
+    prepare,
+)
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -152,5 +160,19 @@ def test_the_decoder_of_zstd_is_loaded_before_it_is_needed() -> None:
         "of = lambda: [name for name in sys.modules if name.endswith('zstd')];"
         "before = of(); it.prepare(); print(before == [] and of() != [])"
     )
-    told = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # the copy that is tested
+    told = subprocess.run(
+        [sys.executable, "-c", seen], capture_output=True, text=True, check=True, env=here
+    )
     assert told.stdout == "True\n"
+
+
+def test_a_body_is_whole_where_all_of_its_codings_end() -> None:
+    prepare()
+    data = gzip.compress(b"seen")
+    decoding = Decoding(b"gzip", most=100)
+    seen = [decoding.is_whole]
+    for piece in (data[:-1], data[-1:]):
+        list(decoding.take(piece))
+        seen.append(decoding.is_whole)
+    assert seen == [True, False, True]
