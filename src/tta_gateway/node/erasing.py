@@ -81,6 +81,33 @@ class Forgets(Protocol):
         ...
 
 
+class Recent:
+    """What workers are told, so that they end what is open of who has been erased."""
+
+    def __init__(
+        self, put: Callable[[str, msgspec.Struct | None], None], wall: Callable[[], float]
+    ) -> None:
+        """Tell them by live sections."""
+        self._put = put
+        self._wall = wall
+        self._has_looked = False
+        self._seen: set[str] = set()
+        self._told: dict[str, tuple[str, float]] = {}
+        """who, and until when, by the id of the erasure"""
+
+    def tell(self, found: list[Change]) -> None:
+        """Tell of those that were decided of late, or could not be seen before."""
+        now = self._wall()
+        for one in found:
+            if one.id not in self._seen and (self._has_looked or one.decided > now - OVERLAP):
+                self._told[one.id] = (_person(one), now + OVERLAP)
+            self._seen.add(one.id)
+        self._has_looked = True
+        self._told = {id: told for id, told in self._told.items() if told[1] > now}
+        people = {id: person for id, (person, _) in self._told.items()}
+        self._put(ERASED, Erased(people=people) if people else None)
+
+
 class Erasing:
     """A House (features/erasure/api.py), and a Kind (kernel/two_person.py)."""
 
@@ -112,7 +139,7 @@ class Erasing:
         self._is_there = is_there
         self._register = register
         self._forgetting = forgetting
-        self._put = put
+        self._recent = Recent(put, clock.wall)
         self._shown = shown
         self._is_admin = is_admin
         self._store: ChangeStore[Transaction] | None = None
@@ -124,10 +151,6 @@ class Erasing:
         self._waits: dict[str, set[Part]] = {}
         """what is to be done yet, of those that have been looked at and are not done for good"""
         self._failed: set[tuple[str, Part]] = set()
-        self._has_looked = False
-        self._seen: set[str] = set()
-        self._recent: dict[str, tuple[str, float]] = {}
-        """who is told to workers, and until when, by the id of the erasure"""
 
     def adopt(self, parts: Parts) -> None:
         """Go by this configuration."""
@@ -254,7 +277,7 @@ class Erasing:
             found = await self._changes().applied(KIND, self._since)
         except Away:
             return
-        self._tell(found)
+        self._recent.tell(found)
         undone = [one for one in found if one.id not in self._done]
         for one in undone:
             await self._erase_keys(one)
@@ -268,18 +291,6 @@ class Erasing:
         if found:
             since = min((one.decided for one in found if one.id not in self._done), default=inf)
             self._since = max(self._since, min(since, found[-1].decided) - OVERLAP)
-
-    def _tell(self, found: list[Change]) -> None:
-        """Have workers end what is open of who has been erased of late, or is now known to be."""
-        now = self._wall()
-        for one in found:
-            if one.id not in self._seen and (self._has_looked or one.decided > now - OVERLAP):
-                self._recent[one.id] = (_person(one), now + OVERLAP)
-            self._seen.add(one.id)
-        self._has_looked = True
-        self._recent = {id: told for id, told in self._recent.items() if told[1] > now}
-        people = {id: person for id, (person, _) in self._recent.items()}
-        self._put(ERASED, Erased(people=people) if people else None)
 
     async def _erase_keys(self, one: Change) -> None:
         """Erase the key of this node, and then the one that all have."""
