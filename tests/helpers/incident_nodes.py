@@ -1,5 +1,6 @@
 """Nodes that share a database: the desk of each guard, and what control carries; no processes."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -9,12 +10,13 @@ from typing import Any, Self, cast
 import msgspec
 
 from tests.helpers.incidents import NOW, POLICY, RING, House
+from tta_gateway.features.escalation.algorithm import Impossible
 from tta_gateway.features.escalation.bound import Incident
 from tta_gateway.features.escalation.desk import Desk
-from tta_gateway.features.escalation.register import Register
+from tta_gateway.features.escalation.register import Away, Register
 from tta_gateway.features.escalation.sql_store import SqlStore
 from tta_gateway.node.carrying import Carrying, Outside
-from tta_gateway.node.elsewhere import Elsewhere, is_own
+from tta_gateway.node.elsewhere import Elsewhere, is_own, refused
 from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.sql.away import Unavailable
 from tta_gateway.support.sql.database import Database
@@ -118,14 +120,30 @@ class Node(House):
         here = await self.ask({"do": "show", "incident": incident, "alone": True})
         if "error" not in here and is_own(here["incident"]):
             return await self.ask(question)
-        return await self.elsewhere.act(question) or {"error": "none"}
+        try:
+            return await self.elsewhere.act(question) or await self.ask(question)
+        except Impossible as error:
+            return refused(error)
+        except (Away, Unavailable) as error:
+            return await self.ask(question) if "error" not in here else refused(error)
+
+    async def show(self, incident: str) -> dict[str, Any]:
+        """What is shown of one at it, with its reports, as node/incidents.py does."""
+        question = {"do": "show", "incident": incident}
+        here = await self.ask(question)
+        if "error" not in here and is_own(here["incident"]):
+            return here
+        with contextlib.suppress(Away, Unavailable):
+            return await self.elsewhere.show(question) or here
+        return here
 
     async def list(self, *, all: bool = False) -> list[dict[str, Any]]:
         """What is listed at it."""
         question = {"do": "list", "all": all}
         local = await self.ask(question)
-        told = await self.elsewhere.list(question, local["incidents"])
-        found: list[dict[str, Any]] = told["incidents"]
+        with contextlib.suppress(Away, Unavailable):
+            local = await self.elsewhere.list(question, local["incidents"])
+        found: list[dict[str, Any]] = local["incidents"]
         return found
 
 

@@ -13,9 +13,9 @@ from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.journal.reader import Reader
 
 
-def reports_in(state: Path) -> list[tuple[Report, str]]:
-    """Return all reports in a state folder, each with what was written."""
-    snapshot = msgspec.structs.replace(EMPTY, state_dir=str(state))
+def reports_in(state: Path, keys: tuple[bytes, ...] = ()) -> list[tuple[Report, str]]:
+    """Return all reports in a state folder, each with what was written; by the operator's keys."""
+    snapshot = msgspec.structs.replace(EMPTY, state_dir=str(state), encryption_keys=keys)
     ring = ring_of(snapshot)
     envelope = Envelope(KeyStore(state, ring))
     reader = Reader(state / FOLDER, ring, trouble=_fail)

@@ -101,6 +101,8 @@ class Desk:
         self.proofs: list[AProof] = []
         self.bonds: list[ABond] = []
         self.listened: list[bytes] = []
+        self.sessions: list[str] = []
+        self.lost: list[bytes] = []
         self.goes_before = b""
 
     def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Proof:
@@ -112,10 +114,14 @@ class Desk:
         assert guest.exchange is not None
         assert isinstance(is_text, bool)
         self.listened.append(payload)
-        if b"dark" in payload:
-            talk.tell(b"card", is_text=True, is_help=True)
+        self.sessions.append(guest.session)
         assert not talk.inform(b"nobody is there")
-        return None
+        if b"dark" not in payload:
+            return None
+        talk.tell(b"card", is_text=True, is_help=True)
+        hearing = Hearing()
+        hearing.done(Need(2, is_spared=True, undelivered=lambda: self.lost.append(payload)))
+        return hearing
 
     def farewell(self, exchange: Exchange, fate: Fate = "") -> bytes:
         assert exchange.plan is not None

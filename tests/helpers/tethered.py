@@ -74,6 +74,7 @@ class Means:
         self.times_over = self.times_parted = 0
         self.hearing: Hearing | None = None
         self.listened: list[bytes] = []
+        self.helped: list[bytes] = []
         self.goes_before = b""
         self.fates: list[Fate] = []
 
@@ -86,10 +87,12 @@ class Means:
         """Keep an event."""
         self.told.append((status, more))
 
-    def hear(self, payload: bytes, *, is_text: bool) -> Hearing | None:
+    def hear(self, payload: bytes, *, is_text: bool, is_helped: bool = False) -> Hearing | None:
         """Listen, where the test wants that."""
         assert is_text
         self.listened.append(payload)
+        if is_helped:
+            self.helped.append(payload)
         return self.hearing
 
     def farewell(self, fate: Fate) -> bytes:

@@ -84,6 +84,7 @@ class Guard:
         self._outside = Outside(clock, self.log, notes)
         self._fails = ""
         self._keys: KeyStore | None = None
+        self._is_renewed = True  # whether all is sealed by the keys of the snapshot
         self._store = self._opened(self._folder / NAME)
         trying = Trying(self._folder / TRYING)
         store = self._store or self._read_only()
@@ -131,12 +132,16 @@ class Guard:
         journals still hold is taken anew.
         """
         try:
-            return _readable(SqliteStore(path, self._seal()))
+            made = _readable(SqliteStore(path, self._seal()))
         except (sqlite3.OperationalError, OSError) as error:
             self._fail(error)
             return None
         except sqlite3.DatabaseError as error:
             return self._renewed(path, error)
+        if not made.is_clean:
+            advice = "make room, see that nobody reads it, and restart"
+            self.log.event("guard_file_not_cleaned", advice=advice)
+        return made
 
     def _renewed(self, path: Path, error: sqlite3.Error) -> SqliteStore | None:
         aside = path.with_name(f"{path.name}.broken-{int(self._clock.wall())}")
@@ -177,6 +182,7 @@ class Guard:
             self.snapshot = base_of(parts)
             self._adopt()
             if self.snapshot.encryption_keys != keys:
+                self._is_renewed = False
                 self._renew_keys()
         elif self._subscribed.is_changed(parts):
             self._adopt()
@@ -198,9 +204,17 @@ class Guard:
         self._journals.adopt(self.snapshot)
 
     def _renew_keys(self) -> None:
-        """Seal by the keys of a new snapshot; where that fails now, by those that there were."""
+        """Seal by the keys of a new snapshot; where that fails, by those that there were for now.
+
+        What they open and nobody could read before is called about.
+        """
         try:
-            self.escalation.store.renew(self._seal())
+            seal = self._seal()
+            self.escalation.store.renew(seal)
+            if self._store is not None and self._store is not self.escalation.store:
+                self._store.renew(seal)
+            self._is_renewed = True
+            self.escalation.use(self.escalation.store)
         except (OSError, sqlite3.Error) as error:
             self._tell_once("guard_keys_not_renewed", type(error).__name__)
 
@@ -395,6 +409,8 @@ class Guard:
             self._guarded(work)
         if not self._journals.is_read:
             self._journals.adopt(self.snapshot)
+        if not self._is_renewed:
+            self._renew_keys()
         if self._server is None:
             spawn(self._serve(), name="guard socket", died=self.died)
 

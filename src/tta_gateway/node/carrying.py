@@ -193,6 +193,7 @@ class Carrying:
             others=tuple(heard.others),
             whole=self._seen == 0,
             refused=self._refused,
+            lost=tuple(heard.lost),
             why=self._why if self._refused else "",
         )
         self._refused = ()

@@ -26,7 +26,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tta_gateway.features.realtime.broker import Archive, Away, Broker
+from tta_gateway.features.realtime.broker import Archive, Away, Broker, Published
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
 from tta_gateway.features.tether.kept import may_have
 from tta_gateway.features.tether.parcel import Parcel
@@ -38,6 +38,7 @@ ANSWERS: Final = 0.7  # seconds that a worker may take to say whether it has a t
 PATIENCE: Final = 3.0  # seconds for it to put it down (session.PARTS, node/binding.py)
 RENEWED: Final = 300.0  # seconds between two words that a tether is there
 _AGAIN: Final = 2.0  # seconds behind one that could not be said
+AGAIN: Final = (0.1, 0.4)  # seconds behind each try to put one down that has failed
 _IN_A_TICK: Final = 50
 LARGEST: Final = 4 * 1024 * 1024
 """Bytes of a tether that is handed over; a larger one stays where it is."""
@@ -60,9 +61,10 @@ class At(msgspec.Struct, frozen=True, tag=True):
 
 
 class Down(msgspec.Struct, frozen=True, tag=True):
-    """On a card: the tether itself, which nobody has."""
+    """On a card: the tether itself, which nobody has, and which worker has put it there."""
 
     parcel: Parcel
+    by: str = ""
 
 
 class Wanted(msgspec.Struct, frozen=True, tag=True):
@@ -187,8 +189,11 @@ class TetherNodes:
             self._writing.pop(held.token).set()
         heappush(self._due, (self._clock() + pause, next(self._numbers), held))
 
-    async def _write(self, name: str, card: At | Down, *, keeping: Keeping = _CARD) -> None:
-        await self._broker.publish(_card_of(name), Publication(_encode(card)), keeping=keeping)
+    async def _write(
+        self, name: str, card: At | Down, *, keeping: Keeping = _CARD, key: str = ""
+    ) -> Published:
+        publication = Publication(_encode(card))
+        return await self._broker.publish(_card_of(name), publication, keeping=keeping, key=key)
 
     # --- handing over ---
 
@@ -203,13 +208,12 @@ class TetherNodes:
             writing = self._writing.get(parcel.token)
             if writing is not None:  # or it would say behind this that it is here
                 await writing.wait()
-            card = Down(parcel)
+            card = Down(parcel, self._worker)
             size = len(_encode(card))
             if size <= LARGEST:
                 seconds = max(1, int(parcel.resume))
                 life = Keeping(size=1, seconds=seconds, epoch_seconds=_LIFE)
-                await self._enlist(parcel)
-                await self._write(name_of(parcel.token), card, keeping=life)
+                await self._written(name_of(parcel.token), card, keeping=life)
                 is_down = True
             else:
                 self._tell("tether_too_large", size=size)
@@ -227,6 +231,23 @@ class TetherNodes:
             channels.append(_channel_for(parcel.key))
         said = Publication(_encode(channels))
         await self._broker.publish(_channel_about(parcel.principal.key), said, keeping=_OF_ONE)
+
+    async def _written(self, name: str, card: Down, *, keeping: Keeping) -> None:
+        """Write a card once, in several tries if need be: it is all that there is.
+
+        Whose it is comes first, so that nothing stands there that could not be erased.
+        """
+        key = f"put {self._worker} {next(self._numbers)}"
+        for pause in AGAIN:
+            try:
+                await self._enlist(card.parcel)
+                await self._write(name, card, keeping=keeping, key=key)
+            except Away:
+                await asyncio.sleep(pause)
+            else:
+                return
+        await self._enlist(card.parcel)
+        await self._write(name, card, keeping=keeping, key=key)
 
     def _wanted(self, wanted: Wanted) -> None:
         def told(is_down: bool) -> None:
@@ -289,14 +310,28 @@ class TetherNodes:
         if isinstance(card, At) and card.worker not in asked:
             asked[card.worker] = await self._given(card.worker, ask)
             card, offset = await self._read(name)
-        is_given = any(asked.values())
-        if not isinstance(card, Down) or not _is_for(card.parcel, ask, is_given=is_given):
+        if not isinstance(card, Down):
             return None
-        mine = Publication(_encode(At(self._worker)))
-        taken = await self._broker.publish(
-            _card_of(name), mine, keeping=_CARD, key=f"take {offset.epoch} {offset.offset}"
-        )
-        return None if taken.repeated else card.parcel
+        if not _is_for(card.parcel, ask, is_given=asked.get(card.by, False)):
+            return None
+        return card.parcel if await self._taken(name, offset) else None
+
+    async def _taken(self, name: str, offset: Position) -> bool:
+        """Take what stands on a card, before anybody else does.
+
+        Where the store has not answered whether that was done, it is asked once more.
+        """
+        key = f"take {offset.epoch} {offset.offset}"
+        try:
+            taken = await self._write(name, At(self._worker), key=key)
+        except Away as away:
+            if not away.may_be_done:
+                raise
+            taken = await self._write(name, At(self._worker), key=key)
+            if taken.repeated:
+                card, _ = await self._read(name)
+                return card == At(self._worker)
+        return not taken.repeated
 
     async def _read(self, name: str) -> tuple[At | Down | None, Position]:
         stored = await self._broker.history(_card_of(name), since=None, limit=1, reverse=True)

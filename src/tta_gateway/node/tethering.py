@@ -279,11 +279,16 @@ class Tethering:
                 self._left.set()
 
     async def leave(self, patience: float) -> None:
-        """Wait until what clients come back for is where another worker finds it."""
+        """Wait until what clients come back for is where another worker finds it; end the rest.
+
+        What of that has waited for a service is told to whoever keeps it.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 if not self.sockets.leave():
                     await self._left.wait()
+        self.sockets.stop()
+        await asyncio.sleep(0)  # who keeps what was lost does so in a task
 
     def close(self) -> None:
         """Hear no more of the store."""

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.incident_nodes import Nodes
 from tests.helpers.incidents import a_report
 from tta_gateway.features.escalation.algorithm import GRACE
-from tta_gateway.features.escalation.bound import State
+from tta_gateway.features.escalation.bound import Incident, State
 from tta_gateway.features.escalation.tenure import LEASE
 from tta_gateway.kernel.incident import Report
 from tta_gateway.support.sql.url import DatabaseUrl
@@ -395,5 +395,93 @@ def test_a_part_that_stands_by_itself_is_the_whole_of_what_is_taken_over(
         (whole,) = nodes.two.alarming().values()
         assert (whole.id, whole.reports) == (own.id, 2)
         assert nodes.two.store.uncarried() == 0
+
+    on(work)
+
+
+def the_first(nodes: Nodes) -> Incident:
+    """The incident that the first node calls about."""
+    (found,) = nodes.one.alarming().values()
+    return found
+
+
+@pytest.mark.parametrize("does", ["acknowledge", "hand_over", "resolve"])
+@pytest.mark.parametrize("is_at_its_own", [True, False])
+def test_what_was_done_elsewhere_silences_nothing_graver_that_came_here_before_it_was_heard_of(
+    on: Callable[[Work], None], does: str, *, is_at_its_own: bool
+) -> None:
+    """The graver message comes to who has the incident, or to where they have answered."""
+
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report())
+        nodes.one.call()
+        await nodes.rounds(2)
+        told = await nodes.two.act(nodes.one.only().id, does)
+        assert told["incident"]["level"] == 2
+        at = nodes.one if is_at_its_own else nodes.two
+        at.take(a_report("r2", level=3))
+        assert at.call()
+        await nodes.rounds(4)
+        (calling,) = [one.alarming()["ada"] for one in nodes.all if one.alarming()]
+        assert calling.level == 3
+        (listed,) = await nodes.two.list()
+        assert listed["level"] == 3
+        assert listed["next_call_at"]
+        (act,) = [act for one in nodes.all for act in one.store.acts(told["incident"]["id"])]
+        assert (act.does, act.by, act.level) == (does, "ben", 2)
+        # Who knows of it ends it.
+        await nodes.two.act(calling.id, does, "a2")
+        await nodes.rounds(3)
+        assert [one.alarming() for one in nodes.all] == [{}, {}]
+
+    on(work)
+
+
+def test_what_came_here_before_it_was_heard_that_all_is_over_stays_open(
+    on: Callable[[Work], None],
+) -> None:
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report())
+        nodes.one.call()
+        await nodes.rounds(2)
+        id = nodes.one.only().id
+        await nodes.one.act(id, "acknowledge", "a1")
+        await nodes.one.carry()
+        await nodes.two.act(id, "resolve", "a2")
+        nodes.one.take(a_report("r2"))
+        assert nodes.one.call() == []  # somebody looks after them, for all that is known here
+        await nodes.rounds(3)
+        assert (the_first(nodes).id, the_first(nodes).state) == (id, State.REOPENED)
+        assert nodes.one.call()
+        await nodes.one.carry()
+        (listed,) = await nodes.two.list()
+        assert (listed["reports"], listed["state"]) == (2, "notified")
+
+    on(work)
+
+
+def test_who_has_answered_without_the_database_ends_what_they_could_know_and_nothing_else(
+    on: Callable[[Work], None],
+) -> None:
+    """What was done at a node that is cut off is heard of later than a first rung has time."""
+
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report(), a_report("b1", person="bob"))
+        nodes.one.call()
+        await nodes.rounds(2)
+        nodes.one.is_cut = True
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(2)
+        nodes.two.call()
+        for number, incident in enumerate(nodes.one.store.alarming()):
+            await nodes.one.act(incident.id, id=f"a{number}")
+        assert nodes.one.alarming() == {}
+        for _ in range(24):
+            nodes.time.now += 10.0
+            await nodes.two.carry()
+        nodes.two.take(a_report("r2"))
+        nodes.one.is_cut = False
+        await nodes.rounds(3)
+        assert (list(nodes.two.alarming()), nodes.one.alarming()) == (["ada"], {})
 
     on(work)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, select, update
 
 from tests.helpers.incident_nodes import Node, Nodes
 from tests.helpers.incidents import NOW, RING, a_report
 from tta_gateway.features.escalation.algorithm import Impossible, is_alarming
 from tta_gateway.features.escalation.bound import Act
 from tta_gateway.features.escalation.sealing import ERASED
+from tta_gateway.features.escalation.sql_tables import INCIDENTS, KEYS, REPORTS
 from tta_gateway.features.escalation.tenure import LEASE
 from tta_gateway.kernel.incident import Identity
 from tta_gateway.support.crypto.ring import Ring
@@ -278,6 +279,85 @@ def test_the_operator_s_key_is_changed_and_nothing_is_lost(on: Callable[[Work], 
         nodes.ring = None
         await nodes.two.carry()
         assert set(nodes.two.lines) == {"incidents_not_carried"}
+
+    on(work)
+
+
+def test_what_nobody_can_read_holds_up_no_tidying_and_is_called_about(
+    on: Callable[[Work], None],
+) -> None:
+    newer = bytes(range(1, 33))
+
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report(), a_report("r2", person="bob"), a_report("r3", person="eve"))
+        ada, bob = (nodes.one.store.open_of(one, drill=False) for one in ("ada", "bob"))
+        assert ada is not None
+        assert bob is not None
+        await nodes.rounds(1)
+        async with nodes.database.write() as connection:
+            of_eve = select(REPORTS.c.key).where(REPORTS.c.id == "r3").scalar_subquery()
+            lost = update(KEYS).where(KEYS.c.id == of_eve)
+            await connection.execute(lost.values(wrapped_by="ff", wrapped=b"lost"))
+            spoilt = update(INCIDENTS).where(INCIDENTS.c.id == bob.id)
+            await connection.execute(spoilt.values(body=b"\xc1", sealed=False, over=None))
+        nodes.ring = Ring([newer, bytes(range(32))])
+        while await nodes.register.tidy(KEEP):
+            pass  # it ends
+        nodes.ring = Ring([newer])
+        nodes.one.take(a_report("r4", person="eve", evidence=b"more"))
+        await nodes.rounds(1)  # one whose key is lost holds up nobody
+        assert nodes.one.lines == nodes.two.lines == []
+        kept = await nodes.rows("SELECT id FROM incident_reports")
+        assert {"r4"} <= {id for (id,) in kept}
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(3)
+        assert sorted(nodes.two.alarming()) == ["ada", "eve", "unreadable-records"]
+        assert nodes.two.alarming()["unreadable-records"].reports == 1
+
+    on(work)
+
+
+def test_what_was_written_before_an_erasure_is_not_sealed_for_who_was_erased(
+    on: Callable[[Work], None],
+) -> None:
+    async def work(nodes: Nodes) -> None:
+        nodes.ring = None  # as an older version wrote
+        nodes.one.take(a_report(person="canary-ada", evidence=b"words"))
+        id = nodes.one.only().id
+        await noted(nodes.one, id, "note", "a1")
+        await nodes.rounds(1)
+        async with nodes.database.write() as connection:
+            await connection.exec_driver_sql(
+                "UPDATE incident_acts SET text = 'canary-note', body = NULL, sealed = false"
+            )
+        nodes.ring = RING
+        nodes.time.now += 1.0
+        await nodes.register.erase("canary-ada", id="e1", at=nodes.time.now)
+        while await nodes.register.tidy(KEEP):
+            pass
+        whole = await nodes.register.one(id, 9)
+        assert whole is not None
+        assert (whole.incident.person, whole.reports) == ("canary-ada", ())
+        assert [one.text for one in whole.acts] == [""]
+
+    on(work)
+
+
+def test_what_was_resolved_and_erased_while_the_database_was_away_is_over_for_all(
+    on: Callable[[Work], None],
+) -> None:
+    async def work(nodes: Nodes) -> None:
+        nodes.one.take(a_report(person="canary-ada"))
+        id = nodes.one.only().id
+        await nodes.rounds(1)
+        await noted(nodes.one, id, "resolve", "a1")
+        nodes.time.now += 1.0
+        await erase(nodes, nodes.one, nodes.two)
+        await nodes.rounds(1)
+        assert await nodes.two.list() == []
+        nodes.time.now += LEASE + 1.0
+        await nodes.two.carry(2)
+        assert nodes.two.alarming() == {}
 
     on(work)
 

@@ -17,12 +17,15 @@ import pytest
 
 from tests.e2e.realtime.test_tether import SECRET, House, Talk, Told, token_of
 from tests.helpers.gateway import Gateway, free_port, start_gateway
+from tests.helpers.reports_kept import reports_in
 from tests.helpers.slow import wait_until, workers_of
 from tests.helpers.valkey_server import Server, server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.redis]
 
 MARK: Final = "not to be read in the store"
+KEY: Final = bytes(range(32))
+CRISIS: Final = "I want to die."
 WORDS: Final = ("Traceback", "exchange_failed", "task_died")
 
 
@@ -45,10 +48,16 @@ class Nodes:
         folder = self.folder / name
         folder.mkdir()
         (folder / "secret").write_text(SECRET)
-        (folder / "key").write_text(bytes(range(32)).hex())
+        (folder / "key").write_text(KEY.hex())
         made = start_gateway(_config(folder, self.ports, self.store.port), folder)
         assert wait_until(lambda: _hears(made))
         return House(made, self.ports)
+
+    def delivered(self, name: str) -> list[bool]:
+        """Return of each record of a node whether the message was delivered."""
+        found = reports_in(self.folder / name / "state", (KEY,))
+        assert {text for report, text in found if not report.amends} <= {CRISIS}
+        return [report.delivered for report, _ in found]
 
 
 def _hears(node: Gateway) -> bool:
@@ -66,6 +75,7 @@ def _config(folder: Path, ports: dict[str, int], store: int) -> dict[str, object
         "listen": "127.0.0.1:0",
         "state_dir": str(folder / "state"),
         "workers": 2,
+        "journal": {"in_memory": "allow"},
         "encryption": {"keys": [{"file": str(folder / "key")}]},
         "valkey_url": f"redis://127.0.0.1:{store}",
         "identity": {"issuers": [{"name": "today", "secret": {"file": str(folder / "secret")}}]},
@@ -284,3 +294,42 @@ def test_in_a_channel_they_hear_what_was_said_there_on_the_way(nodes: Nodes) -> 
     assert heard == list(range(6))
     for one in (back, theirs):
         one.socket.close()
+
+
+def _away(nodes: Nodes, session: str) -> Talk:
+    """Somebody at risk whose service is away, and who goes then."""
+    talk = nodes.here.join(f"session_id={session}")
+    talk.told()
+    for name in list(nodes.here.running):
+        nodes.here.kill(name)
+    assert talk.event()["status"] == "service_away"
+    talk.socket.send(CRISIS)
+    assert json.loads(talk.hear())["type"] == "help"
+    assert wait_until(lambda: nodes.delivered("one") == [True])
+    talk.settle()
+    talk.cut()
+    return talk
+
+
+def test_who_is_at_risk_is_heard_again_there_helped_once_and_told_what_becomes_of_it(
+    nodes: Nodes,
+) -> None:
+    talk = _away(nodes, "s10")
+    back = _back(nodes.there, talk, "session_id=s10", received=1)
+    assert back.status["resumed"] is True
+    assert wait_until(lambda: nodes.delivered("two") == [True])
+    told = [one for one in map(json.loads, back.rest()) if one["type"] == "help"]
+    assert back.socket.close_code == 1013
+    # The card that it is not known to have had, no other, and static help when it is sent away.
+    assert [one["level"] for one in told] == [2, 0]
+    assert told[-1]["help"]["message"] == "kept"
+    assert wait_until(lambda: nodes.delivered("two") == [True, False])
+    assert nodes.delivered("one") == [True]
+
+
+def test_what_somebody_at_risk_has_said_does_not_go_with_its_node_in_silence(nodes: Nodes) -> None:
+    _away(nodes, "s11")
+    time.sleep(0.3)
+    nodes.here.gateway.process.send_signal(signal.SIGTERM)
+    nodes.here.gateway.process.wait(20.0)
+    assert nodes.delivered("one") == [True, False]

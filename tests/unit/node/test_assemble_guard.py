@@ -68,7 +68,9 @@ class Notes:
         """Nothing waits."""
 
 
-def parts(folder: Path, bound: EscalationBound, version: int = 1) -> Parts:
+def parts(
+    folder: Path, bound: EscalationBound, version: int = 1, *, keys: tuple[bytes, ...] = ()
+) -> Parts:
     features = {"escalation": msgspec.Raw(msgspec.msgpack.encode(bound))}
     return parted(
         Snapshot(
@@ -78,6 +80,7 @@ def parts(folder: Path, bound: EscalationBound, version: int = 1) -> Parts:
             services=(),
             routes=(),
             features=features,
+            encryption_keys=keys,
         )
     )
 
@@ -90,11 +93,13 @@ def policy(*contacts: Contact) -> EscalationBound:
 class House:
     """A guard in a folder."""
 
-    def __init__(self, folder: Path, bound: EscalationBound) -> None:
+    def __init__(
+        self, folder: Path, bound: EscalationBound, *, keys: tuple[bytes, ...] = ()
+    ) -> None:
         self.folder = folder
         self.lines, self.notes = Lines(), Notes()
         self.guard = Guard(
-            parts(folder, bound),
+            parts(folder, bound, keys=keys),
             clock=FakeClock(wall=NOW),
             lines=self.lines,
             notes=cast("Any", self.notes),
@@ -152,6 +157,11 @@ class Journal:
     def read(self, marks: dict[str, int], most: int) -> list[Written]:
         assert most > 0
         return [] if marks.get(self.record.segment) == self.record.end else [self.record]
+
+    is_read = True
+
+    def adopt(self, _: Snapshot) -> None:
+        """Keys are nothing to it."""
 
 
 def test_while_the_disk_fails_people_are_called_from_memory_and_then_from_the_file(
@@ -451,3 +461,81 @@ def test_what_people_did_meanwhile_outlives_a_file_that_makes_no_sense_then(
         assert kept.state is State.ACKNOWLEDGED
 
     asyncio.run(run())
+
+
+OLD, NEW = b"o" * 32, b"n" * 32
+CALLED = policy(Hook(name="h", url="http://h/"))
+
+
+def people(guard: Guard) -> set[str]:
+    return {one.person for one in guard.escalation.store.alarming()}
+
+
+@pytest.mark.parametrize("keys", [(NEW,), (NEW, OLD)])
+def test_keys_are_changed_while_somebody_is_in_need_and_they_are_called_about(
+    tmp_path: Path, keys: tuple[bytes, ...]
+) -> None:
+    async def run() -> None:
+        guard = House(tmp_path, CALLED, keys=(OLD,)).guard
+        guard.escalation.report(a_report())
+        await guard.apply(parts(tmp_path, CALLED, 2, keys=keys))
+        guard.escalation.store.close()  # as one that is killed
+        again = House(tmp_path, CALLED, keys=(NEW,)).guard
+        again._turn()
+        assert people(again) == {"ada"}
+
+    asyncio.run(run())
+
+
+def test_keys_that_a_full_disk_does_not_let_be_renewed_are_renewed_later(tmp_path: Path) -> None:
+    async def run() -> None:
+        house = House(tmp_path, CALLED, keys=(OLD,))
+        guard = house.guard
+        guard._server = cast("Any", object())
+        guard.escalation.report(a_report())
+        disk = guard.escalation.store
+        disk._db.execute("PRAGMA query_only = 1")
+        write(guard, "r2")
+        guard._turn()
+        assert guard.escalation.store is not disk
+        await guard.apply(parts(tmp_path, CALLED, 2, keys=(NEW,)))
+        guard._each_second()
+        disk._db.execute("PRAGMA query_only = 0")
+        for _ in range(2):
+            cast("FakeClock", guard._clock).advance(1.0)
+            guard._turn()
+            guard._each_second()
+        assert guard.escalation.store is disk
+        told = [line for line in house.lines.lines if '"guard_keys_not_renewed"' in line]
+        assert len(told) == 1
+        disk.close()
+        assert people(House(tmp_path, CALLED, keys=(NEW,)).guard) == {"ada"}
+
+    asyncio.run(run())
+
+
+def test_a_key_that_was_left_out_by_mistake_has_people_called_and_once_it_is_back_by_name(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        before = House(tmp_path, CALLED, keys=(OLD,)).guard
+        before.escalation.report(a_report(level=3))
+        before.escalation.store.close()
+        guard = House(tmp_path, CALLED, keys=(NEW,)).guard
+        guard._turn()
+        (one,) = guard.escalation.store.alarming()
+        assert (one.person, one.level) == ("unreadable-records", 3)
+        await guard.apply(parts(tmp_path, CALLED, 2, keys=(NEW, OLD)))
+        guard._turn()
+        assert people(guard) == {"ada", "unreadable-records"}
+        assert {one.person for one in guard.escalation._alarming.values()} == people(guard)
+
+    asyncio.run(run())
+
+
+def test_a_file_that_there_is_no_room_to_clean_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tta_gateway.features.escalation.sqlite_schema.clean", lambda _: False)
+    lines = House(tmp_path, policy()).lines.lines
+    assert [line for line in lines if '"guard_file_not_cleaned"' in line] != []

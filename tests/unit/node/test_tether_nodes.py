@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.hub_house import on_a_loop, settle
 from tests.helpers.memory_broker import MemoryBroker, MemoryStore
+from tta_gateway.features.realtime.broker import Away, Published
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
 from tta_gateway.features.tether.doubles import Memory
 from tta_gateway.features.tether.parcel import Contents, Parcel
@@ -26,7 +27,7 @@ CONTENTS = Contents(
     has_begun=True,
     said=2,
     kept=[(b"2", True)],
-    queue=[(b"a", True)],
+    queue=[(b"a", True, False)],
     aside=[],
     card=None,
     unanswered=0,
@@ -256,12 +257,105 @@ async def test_what_is_too_large_or_meets_no_store_stays(monkeypatch: pytest.Mon
     await settle()
     assert await two.seek(an_ask()) is None
     monkeypatch.setattr(tether_nodes, "LARGEST", 10_000)
+    monkeypatch.setattr(tether_nodes, "AGAIN", ())
     one.store.is_away = True
     one.nodes.put_down(a_parcel(), told.append)
     await settle()
     assert (told, one.told) == ([False], ["tether_too_large", "tether_not_handed_over"])
     assert await two.seek(an_ask()) is None
     assert two.told == ["tether_not_sought"]
+
+
+class Lapses(MemoryBroker):
+    """A way to the store on which answers get lost: those to what is published next."""
+
+    def __init__(self, store: MemoryStore, lapses: list[str]) -> None:
+        super().__init__(store)
+        self.lapses = lapses
+
+    async def publish(
+        self, channel: str, publication: Publication, *, keeping: Keeping, key: str = ""
+    ) -> Published:
+        lapse = self.lapses.pop(0) if self.lapses and key else ""
+        if lapse != "not done":
+            told = await super().publish(channel, publication, keeping=keeping, key=key)
+            if not lapse:
+                return told
+        raise Away("it has not answered", may_be_done=lapse != "refused")
+
+
+@pytest.mark.parametrize(
+    ("lapses", "is_down"),
+    [(["not done"], True), (["done", "not done"], True), (["done"] * 3, False)],
+)
+def test_what_is_put_down_is_tried_again_and_stands_there_once(
+    monkeypatch: pytest.MonkeyPatch, lapses: list[str], *, is_down: bool
+) -> None:
+    """Red where one answer that comes too late costs all that a client would come back to."""
+    monkeypatch.setattr(tether_nodes, "AGAIN", (0.0, 0.0))
+
+    @on_a_loop
+    async def work() -> None:
+        (one,) = await workers("one")
+        one.nodes._broker = Lapses(one.store, [*lapses])  # type: ignore[misc]
+        told: list[bool] = []
+        one.nodes.put_down(a_parcel(), told.append)
+        await settle()
+        assert told == [is_down]
+        assert one.store.tops[f"!tether:{name_of('t')}"] == 1
+        assert one.told == ([] if is_down else ["tether_not_handed_over"])
+
+    work()
+
+
+@pytest.mark.parametrize(
+    ("lapse", "is_had"), [("done", True), ("not done", True), ("refused", False)]
+)
+def test_who_has_taken_it_has_it_though_the_store_has_not_answered(
+    lapse: str, *, is_had: bool
+) -> None:
+    """Red where a tether is gone for good with one answer that is lost."""
+
+    @on_a_loop
+    async def work() -> None:
+        one, two, three = await workers("one", "two", "three")
+        one.nodes.put_down(a_parcel(), lambda _: None)
+        await settle()
+        two.nodes._broker = Lapses(two.store, [lapse])  # type: ignore[misc]
+        assert (await two.seek(an_ask()) is not None) is is_had
+        assert (await three.seek(an_ask()) is not None) is is_had  # where two hands it over
+
+    work()
+
+
+@on_a_loop
+async def test_who_was_second_has_not_taken_it_though_the_store_has_not_answered() -> None:
+    one, two, three = await workers("one", "two", "three")
+    one.nodes.put_down(a_parcel(), lambda _: None)
+    await settle()
+    two.nodes._broker = Lapses(two.store, ["not done"])  # type: ignore[misc]
+    found = await asyncio.gather(three.seek(an_ask()), two.seek(an_ask()))
+    assert [one is None for one in found] == [False, True]
+
+
+@on_a_loop
+async def test_who_has_given_one_vouches_for_no_other() -> None:
+    """Red where a login that has ended meanwhile is had by another, behind a tether of now."""
+    one, two, three = await workers("one", "two", "three")
+    one.hold(a_parcel("old"))
+    await settle()
+    one.nodes.put_down(one.has.pop("old"), lambda _: None)
+    three.nodes.holds("new", KEY)
+    await settle()
+
+    def give(ask: Ask, told: Callable[[bool], None]) -> bool:
+        told(True)  # and the card of another has been taken meanwhile
+        return ask.token == ""
+
+    three.nodes._give = give  # type: ignore[misc]
+    login = Principal(subject="ada", issuer="today", session="login 2")
+    assert await two.seek(an_ask("", principal=login)) is None
+    assert await two.seek(an_ask("")) == a_parcel("old")
 
 
 @on_a_loop

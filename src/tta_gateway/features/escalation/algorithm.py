@@ -10,8 +10,9 @@
 An incident that alarms (open, notified, reopened) has always a moment at which the next call is
 made.  It is never further ahead than the rung allows, so that a clock that is set back delays a
 call by no more than its rung's time.  What another node goes on with (`holder`) does not alarm
-here.  Levels only rise.  What a person without a proved identity
-writes is never level 3 by itself.
+here.  Levels only rise.  What a person without a proved identity writes is never level 3 by itself.
+
+What people do counts for what they could know of (`heard`), wherever and whenever it is heard of.
 """
 
 import hashlib
@@ -37,6 +38,7 @@ GRACE: Final = 10.0
 """Seconds that another node has to take up what came here of somebody whom it calls about."""
 UNPROVED_AGAIN: Final = 3600.0
 """Seconds within which somebody whose token has expired opens no second incident."""
+_MOST_SEEN: Final = 2**63 - 1  # what every database keeps
 _ALARMING: Final = (State.OPEN, State.NOTIFIED, State.REOPENED)
 CONFIRMED: Final[Mapping[State, State]] = {
     State.OPEN: State.NOTIFIED,
@@ -83,6 +85,8 @@ ACTS: Final[Mapping[Does, Mapping[State, State]]] = {
     "drill": _STAY,
 }
 """What people do.  What is not here cannot be done: who is resolved is re-opened first."""
+_ANSWERS: Final[tuple[Does, ...]] = ("acknowledge", "hand_over", "resolve")
+"""those that end calls"""
 
 
 def is_alarming(incident: Incident) -> bool:
@@ -130,7 +134,17 @@ def opened(report: Report, now: float, other: Other | None = None) -> Incident:
         reports=_messages(report),
         undelivered=_undelivered(report),
         promised=int(is_promised(report)),
+        seen=mark(report),
     )
+
+
+def mark(report: Report) -> int:
+    """Return what a report adds to the sum of those that are known of (`seen`)."""
+    return int.from_bytes(hashlib.sha256(report.id.encode()).digest()[:8]) & _MOST_SEEN
+
+
+def _with(incident: Incident, report: Report) -> int:
+    return (incident.seen + mark(report)) & _MOST_SEEN
 
 
 def folded(incident: Incident, report: Report, ladder: Ladder, now: float) -> Incident:
@@ -154,6 +168,7 @@ def folded(incident: Incident, report: Report, ladder: Ladder, now: float) -> In
         texts=incident.texts + int(keeps_text(incident, report)),
         undelivered=incident.undelivered + _undelivered(report),
         promised=incident.promised + int(is_promised(report)),
+        seen=_with(incident, report),
     )
     ago = _since(incident.acknowledged, now)
     is_late = not is_alarming(incident) and ago >= ladder.rungs[0].within
@@ -192,6 +207,7 @@ def noted(incident: Incident, report: Report, now: float) -> Incident:
         texts=incident.texts + int(keeps_text(incident, report)),
         undelivered=incident.undelivered + _undelivered(report),
         promised=incident.promised + int(is_promised(report)),
+        seen=_with(incident, report),
     )
     if level == incident.level:
         return made
@@ -259,10 +275,11 @@ def _grace(incident: Incident) -> float:
 def taken_over(incident: Incident, now: float) -> Incident:
     """Return an incident whose node is gone, as the next one begins with it.
 
-    Nobody knows whether the last call has got through: it is made again, with the same id.
+    Nobody knows whether the last call has got through: it is made again, with the same id.  Who has
+    answered by a clock that is ahead is not taken to look after somebody for longer.
     """
     if not is_alarming(incident):
-        return incident
+        return replace(incident, acknowledged=min(incident.acknowledged, now))
     step = int(incident.calls > 0)
     calls, attempt = incident.calls - step, incident.attempt - step
     return replace(incident, due=now, calls=calls, attempt=attempt)
@@ -321,6 +338,47 @@ def acted(incident: Incident, act: Act) -> Incident:
         carer=_carer(incident, act),
         resolved=act.at if state is State.RESOLVED else 0.0,
     )
+
+
+def informed(act: Act, incident: Incident) -> Act:
+    """Return an act as it is kept with an incident: done by what is known of that here.
+
+    One that has been done elsewhere says itself what was known there.
+    """
+    if not act.level:
+        known = replace(act, level=incident.level, seen=incident.seen, token=incident.token)
+        return replace(known, incident=incident.id)
+    token = act.token if act.incident == incident.id else 0  # of another incident it says nothing
+    return replace(act, incident=incident.id, token=token)
+
+
+def heard(incident: Incident, act: Act, ladder: Ladder, now: float) -> Incident:
+    """Return the incident after an act that may have been done elsewhere, or before; Impossible.
+
+    What whoever did it could not know of is as if it had come behind it: people are called about
+    that, and go on being called.
+    """
+    after = acted(incident, replace(act, at=min(act.at, now)))
+    if act.does not in _ANSWERS or _is_known(incident, act, ladder, now):
+        return after
+    is_answered = incident.state in (State.ACKNOWLEDGED, State.HANDED_OVER)
+    if act.does == "resolve" and is_answered:
+        return _alarming(incident, State.REOPENED, began=now, now=now)
+    return incident
+
+
+def _is_known(incident: Incident, act: Act, ladder: Ladder, now: float) -> bool:
+    """Tell whether whoever did something knew of all that people would be called about after it.
+
+    That is what is graver, whatever comes once it is over, and whatever comes later than the first
+    rung of the `ladder` has time.  How long ago it was done at another node no clock says: it was
+    not long ago if the incident is with the same node still.
+    """
+    if act.seen == incident.seen:
+        return True
+    if act.does == "resolve" or act.level < incident.level or act.token != incident.token:
+        return False
+    return abs(now - act.at) < ladder.rungs[0].within
 
 
 def _acknowledged(incident: Incident, act: Act) -> float:

@@ -158,7 +158,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     Of several nodes one goes on with it: `token` counts who has had it (fencing), `holder` is who
     has it where that is not this one, and `part_of` the incident of the same person at another
-    node that it belongs to.  Of whom is `is_erased` nothing is kept once it is over.
+    node that it belongs to.  `seen` is a sum over its reports, the same only for the same ones
+    (algorithm.py, `mark`).  Of whom is `is_erased` nothing is kept once it is over.
     """
 
     id: str
@@ -187,6 +188,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     token: int = 1
     holder: str = ""
     part_of: str = ""
+    seen: int = 0
     is_erased: bool = False
 
 
@@ -239,7 +241,8 @@ Does: TypeAlias = Literal[
 class Act(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody has done about an incident; `id` is the same whenever it is asked again.
 
-    `to` is whom it is handed over to; `text` is a note, or the reason.
+    `to` is whom it is handed over to; `text` is a note, or the reason.  `level`, `seen` and `token`
+    are those of the incident as whoever did it could know it; an older version says no `level`.
     """
 
     id: str
@@ -249,6 +252,9 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     to: str = ""
     text: str = ""
+    level: int = 0
+    seen: int = 0
+    token: int = 0
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -293,7 +299,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
     It takes `bundles` over; `reports` and `acts` came to other nodes and are about its incidents;
     of `others` it knows more, or nothing else where that is the `whole`.  What is `refused` nobody
-    can keep, `why` by the name of an error: it waits for a change, or the next guard.
+    can keep, `why` by the name of an error: it waits for a change, or the next guard.  Incidents
+    that are `lost` nobody looks after any more, and nobody can read: people are called about them.
     """
 
     node: str
@@ -305,4 +312,5 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Other, ...] = ()
     whole: bool = False
     refused: tuple[int, ...] = ()
+    lost: tuple[str, ...] = ()
     why: str = ""

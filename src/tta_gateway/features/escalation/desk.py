@@ -140,7 +140,7 @@ class Desk:
         )
 
     def _settle(self, settled: Settled, spoilt: Sequence[str]) -> Answer:
-        for what in spoilt:
+        for what in (*spoilt, *(f"incident {id}" for id in settled.lost)):
             self._escalation.hear_spoilt(what)
         if settled.node != self._escalation.store.node():
             return _refused(409, "The guard has another file by now: ask again.")
@@ -248,6 +248,7 @@ def act_shown(act: Act) -> Answer:
         "at": stamp(act.at),
         "to": act.to or None,
         "text": act.text or None,
+        "level": act.level or None,
     }
 
 

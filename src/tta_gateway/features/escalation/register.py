@@ -34,6 +34,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     reports: Sequence[Report] = ()
     acts: Sequence[Act] = ()
     others: Sequence[Other] = ()
+    lost: Sequence[str] = ()
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,12 +19,14 @@ from tta_gateway.features.escalation.bound import Act, Incident, State
 from tta_gateway.kernel.incident import Report, whose_key
 from tta_gateway.support.crypto.envelope import Opening, opened_by, sealed_with
 from tta_gateway.support.crypto.key_store import DataKey, Erased
-from tta_gateway.support.crypto.ring import Ring
+from tta_gateway.support.crypto.ring import ID_BYTES, Ring
 from tta_gateway.support.crypto.sealing import NotSealed
 from tta_gateway.support.crypto.vault import Vault, is_sealed
 
 ERASED: Final = "erased"
 """Stands for a person of whom nothing is kept any more."""
+LOCKED: Final = "unreadable"
+"""Stands for a person whose key is not at hand now: nothing that says so is ever kept."""
 UNREADABLE: Final = (Erased, NotSealed, OSError)
 """Why something cannot be read: its key is gone, not at hand, or cannot be read now."""
 _OWNER: Final = "incidents"
@@ -59,6 +61,7 @@ class Seal:
     ) -> None:
         """Without `keys` of people the ring seals all; without a ring nothing is sealed."""
         self._vault = None if ring is None else Vault(ring)
+        self._newest = b"" if ring is None else ring.newest
         self._keys = keys
         self._secrets = marks
 
@@ -87,6 +90,12 @@ class Seal:
         except (NotSealed, OSError):
             return False
         return False
+
+    def is_newest(self, body: bytes) -> bool:
+        """Tell whether the operator's newest key has sealed it."""
+        if self._vault is None:
+            return True
+        return is_sealed(body) and body[1 : 1 + ID_BYTES] == self._newest
 
     # Incidents
 
@@ -172,11 +181,16 @@ def left_of(incident: Incident) -> Incident:
     )
 
 
-def unread(id: str, *, level: int, drill: bool, opened: float, over: float) -> Incident:
-    """Return what can be shown of an incident that is over and cannot be read."""
+def unread(
+    id: str, *, level: int, drill: bool, opened: float, over: float, person: str = ERASED
+) -> Incident:
+    """Return what can be shown of an incident that is over and cannot be read.
+
+    Its token, which nobody knows any more, is 0.
+    """
     return Incident(
         id=id,
-        person=ERASED,
+        person=person,
         identity="unknown",
         drill=drill,
         level=level,

@@ -23,6 +23,7 @@ from tta_gateway.features.escalation.bound import (
     Owed,
     ServiceHook,
     Settled,
+    State,
     Yielded,
     is_subscriber,
 )
@@ -38,7 +39,7 @@ from tta_gateway.features.escalation.metrics import (
     UNACKNOWLEDGED,
     UNCARRIED,
 )
-from tta_gateway.features.escalation.sealing import ERASED
+from tta_gateway.features.escalation.sealing import ERASED, LOCKED
 from tta_gateway.features.escalation.sqlite_store import MOST_PARTS, SqliteStore, is_fault
 from tta_gateway.features.escalation.store import Record
 from tta_gateway.features.escalation.trying import MOST, Trying
@@ -336,10 +337,10 @@ class Escalation:
 
     def _tell_damaged(self, now: float) -> None:
         """Have people called about incidents of which nothing can be made: somebody is in need."""
-        for id in self.store.take_damaged():
+        for id, level in self.store.take_damaged().items():
             self._outside.tell("incident_damaged", incident=id)
             self._outside.trouble("parked", id, cause="an incident makes no sense", over=False)
-            self.report(unreadable(f"incident {id}", now))
+            self.report(unreadable(f"incident {id}", now, level=level))
         for what, why in self.store.take_aside():
             self._outside.tell("incident_set_aside", of=what, error=why)
             cause = f"it cannot be carried to other nodes: {why}"
@@ -462,21 +463,23 @@ class Escalation:
     # What people do
 
     def act(self, act: Act) -> Incident:
-        """Do it, once for each id; Unknown or Impossible."""
-        before = self._found(act.incident)
-        act = msgspec.structs.replace(act, incident=before.id)
+        """Do it, once for each id, for what whoever did it could know; Unknown or Impossible."""
+        before, now = self._found(act.incident), self._outside.wall()
+        act = algorithm.informed(act, before)
         if self.store.act(act.id) is not None:
             return before
+        if before.person == LOCKED:
+            raise algorithm.Impossible("its key is not at hand now, and it cannot be read")
         if before.person == ERASED and act.does == "reopen":
             raise algorithm.Impossible("nothing is kept any more of whom it was about")
-        after = algorithm.acted(before, act)
+        after = algorithm.heard(before, act, self.bound.ladder(before.level), now)
         with self._kept():
             self.store.add_act(act)
             self._keep(after)
             if not is_alarming(after):
                 self.store.forgive(act.incident)
         if is_alarming(before) and not is_alarming(after):
-            took = max(0.0, act.at - before.began)
+            took = max(0.0, min(act.at, now) - before.began)
             self._counts.child(ACKNOWLEDGE, self._level(before)).observe(took)
             self._heard(after.id, "somebody answers")
         self._outside.tell("incident_acted", incident=act.incident, does=act.does, by=act.by)
@@ -573,9 +576,12 @@ class Escalation:
     ) -> Incident:
         """Return an incident with what came to it here, and was not known to who had it since.
 
-        Nothing is added where somebody has answered here.
+        Nothing is added where somebody has answered here, unless it was said to be over there.
         """
-        if known is None or not is_alarming(msgspec.structs.replace(known, holder="")):
+        if known is None or known.state is State.RESOLVED:
+            return incident
+        is_answered = not is_alarming(msgspec.structs.replace(known, holder=""))
+        if is_answered and incident.state is not State.RESOLVED:
             return incident
         seen = {report.id for report in bundle.reports}
         for report in self.store.reports(known.id, MOST_PARTS):
@@ -690,14 +696,14 @@ def _named(owed: Owed) -> str:
     return owed.contact.partition("/")[0] if is_subscriber(owed.contact) else owed.contact
 
 
-def unreadable(id: str, at: float) -> Report:
-    """Return the report of a record that nothing can be made of."""
+def unreadable(id: str, at: float, *, level: int = HIGH) -> Report:
+    """Return the report of a record that nothing can be made of, and how grave it was if known."""
     return Report(
         id=id,
         at=at,
         person=UNREADABLE,
         identity="unknown",
-        level=HIGH,
+        level=max(HIGH, level),
         categories=(),
         rules=(),
         version="",

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, insert, select, upda
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.escalation.register import OtherKeys
-from tta_gateway.features.escalation.sealing import Seal
+from tta_gateway.features.escalation.sealing import ERASED, Seal
 from tta_gateway.features.escalation.sql_tables import ERASURES, KEYS
 from tta_gateway.kernel.incident import whose_key
 from tta_gateway.support.crypto.envelope import key_of
@@ -105,16 +105,25 @@ class Sealing:
         """Have keys for these people."""
         if self._keys is None:
             return
-        for person in {whose_key(one) for one in persons} - self._keys.persons.keys():
+        wanted = {whose_key(one) for one in persons} - {"", ERASED}
+        for person in wanted - self._keys.persons.keys():
             mark = self.seal.mark(person)
             row = (await self._connection.execute(_key(KEYS.c.person == mark))).first()
             if row is None:
                 key = await self._make(mark)
             else:
-                id, wrapped = bytes.fromhex(row.id), bytes(row.wrapped)
-                key = DataKey(id, self._opened(row.id, wrapped), wrapped, True)
+                key = self._had(bytes.fromhex(row.id), bytes(row.wrapped))
             self._keys.persons[person] = key
-            self._keys.wrapped[key.id] = key.wrapped
+            if key.is_kept:
+                self._keys.wrapped[key.id] = key.wrapped
+
+    def _had(self, id: bytes, wrapped: bytes) -> DataKey:
+        """Return a person's key; one that travels where what wrapped theirs is not at hand."""
+        assert self.ring is not None  # see begin
+        try:
+            return DataKey(id, unwrapped(self.ring, id, wrapped), wrapped, True)
+        except NotSealed:
+            return made(self.ring, is_kept=False)
 
     async def erased(self, persons: Iterable[str]) -> dict[str, float]:
         """Return until when all of people is erased that they wrote, where it is at all."""
@@ -135,11 +144,15 @@ class Sealing:
         await self._connection.execute(delete(KEYS).where(KEYS.c.person == mark))
         return True
 
+    def older(self) -> list[str]:
+        """Return the ids of keys of the operator's that are at hand, and seal no more."""
+        return [] if self.ring is None else [one.hex() for one in self.ring.ids[1:]]
+
     async def rewrap(self) -> int:
         """Wrap anew what an older key of the operator's has wrapped; return how many."""
         if self.ring is None:
             return 0
-        old = _key(KEYS.c.wrapped_by != self.ring.newest.hex()).limit(_TOGETHER)
+        old = _key(KEYS.c.wrapped_by.in_(self.older())).limit(_TOGETHER)
         rows = (await self._connection.execute(old)).all()
         for row in rows:
             id = bytes.fromhex(row.id)

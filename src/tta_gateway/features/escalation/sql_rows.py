@@ -35,6 +35,8 @@ class Step:
         self.yielded: list[Yielded] = []
         self.alive: frozenset[str] = frozenset()
         """Nodes with a lease."""
+        self.lost: Sequence[str] = ()
+        """Incidents that nobody looks after, and nobody can read."""
 
     async def all(self, asked: Executable) -> Sequence[Any]:
         """Return the rows."""
@@ -180,7 +182,7 @@ async def add_reports(
         which = update(REPORTS).where(_R.id.in_(known))
         await step.do(which.values(incident=incident, taken=True))
     new = [one for one in reports if storable(one.id) not in known]
-    kept = await _without_erased(step, new, is_taken=is_taken)
+    kept = await without_erased(step, new, is_taken=is_taken)
     await step.sealing.prepare(one.person for one in kept)
     bodies = [step.sealing.seal.report(one) for one in kept]
     rows = [
@@ -200,7 +202,7 @@ async def add_reports(
         await step.do(insert(REPORTS), rows)
 
 
-async def _without_erased(step: Step, reports: Sequence[Report], *, is_taken: bool) -> list[Report]:
+async def without_erased(step: Step, reports: Sequence[Report], *, is_taken: bool) -> list[Report]:
     """Leave out what was erased before it came: a node was away, and did not know.
 
     What is for another node to take up goes there without what was written.
@@ -220,7 +222,10 @@ async def _without_erased(step: Step, reports: Sequence[Report], *, is_taken: bo
 async def add_acts(
     step: Step, acts: Sequence[Act], incident: Incident | None, whole: str, *, is_taken: bool
 ) -> None:
-    """Add those that are not here yet; what was written is about whom the incident is about."""
+    """Add those that are not here yet; what was written is about whom the incident is about.
+
+    Who has done something about a part did not know the whole, by whatever token.
+    """
     known = await _known(step, ACTS, (one.id for one in acts))
     if is_taken and known:
         await step.do(update(ACTS).where(_A.id.in_(known)).values(taken=True))
@@ -246,6 +251,9 @@ async def add_acts(
                 "taken": is_taken,
                 "sealed": True,
                 "body": b"" if one.at <= until else step.sealing.seal.words(one, person),
+                "level": one.level,
+                "seen": one.seen,
+                "token": one.token if one.incident == whole else 0,
             }
             for one in new
         ],
@@ -313,6 +321,9 @@ def _act(row: Any) -> Act:  # noqa: ANN401 - of columns
         at=row.at,
         to=row.given_to,
         text=row.text,
+        level=row.level,
+        seen=row.seen,
+        token=row.token,
     )
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.escalation import tenure
-from tta_gateway.features.escalation.algorithm import Impossible, acted, is_open
+from tta_gateway.features.escalation.algorithm import Impossible, acted, informed, is_open
 from tta_gateway.features.escalation.bound import (
     Act,
     Bundle,
@@ -133,6 +133,7 @@ class SqlStore:
             reports=await _reports_for(step),
             acts=await _acts_for(step),
             others=await _others(step, seen),
+            lost=step.lost,
         )
 
     async def page(self, most: int, *, all: bool, skip: int) -> Sequence[Incident]:
@@ -189,7 +190,7 @@ class SqlStore:
                 return row.incident
             if row.incident.person == ERASED and act.does == "reopen":
                 raise Impossible("nothing is kept any more of whom it was about")
-            own = msgspec.structs.replace(act, incident=row.incident.id)
+            own = informed(act, row.incident)
             after = acted(row.incident, own)
             await add_acts(step, [own], row.incident, own.incident, is_taken=False)
             stays = is_open(after)
@@ -240,8 +241,14 @@ async def _renew(connection: AsyncConnection, said: Outgoing, now: float) -> Non
 async def _take_over(step: Step) -> None:
     """Have this node go on with what has been looked after by one that is gone."""
     gone = _I.owner.not_in(step.alive)
-    for row in await rows_of(step, await _unfinished(step), gone, most=MOST_TAKEN):
+    asked = select(INCIDENTS).where(await _unfinished(step), gone)
+    asked = asked.order_by(_I.alarming.desc(), _I.level.desc()).limit(MOST_TAKEN)
+    rows = await step.all(asked)
+    found = await read(step, rows)
+    for row in found:
         await put(step, tenure.taken_over(row, step.node))
+    is_read = {one.incident.id for one in found}
+    step.lost = [str(one.id) for one in rows if one.alarming and one.id not in is_read]
 
 
 async def _unfinished(step: Step) -> Any:  # noqa: ANN401 - of columns
@@ -260,7 +267,7 @@ async def _keep(step: Step, bundle: Bundle) -> None:
     id = bundle.incident.id
     before = next(iter(await rows_of(step, _I.id == id)), None)
     other = await _main_of(step, bundle.incident)
-    row = tenure.told(before, bundle.incident, step.node, other)
+    row = tenure.told(before, _with_token(bundle.incident, before), step.node, other)
     if row is not None:
         await put(step, row)
         await keep_notices(step, bundle)
@@ -270,6 +277,13 @@ async def _keep(step: Step, bundle: Bundle) -> None:
     await add_reports(step, bundle.reports, id, is_taken=is_taken)
     to = (row.part_of if row is not None else "") or id  # who acts on a part acts on it
     await add_acts(step, bundle.acts, bundle.incident, to, is_taken=is_taken)
+
+
+def _with_token(incident: Incident, before: Row | None) -> Incident:
+    """Return one that was erased before it was carried with the token that its node has it by."""
+    if incident.token or before is None or before.held != before.token:
+        return incident
+    return msgspec.structs.replace(incident, token=before.token)
 
 
 def _has_hold(step: Step, row: Row) -> bool:

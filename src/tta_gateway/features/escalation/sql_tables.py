@@ -83,6 +83,9 @@ ACTS: Final = Table(
     Column("taken", Boolean),
     Column("sealed", Boolean),
     Column("body", LargeBinary),
+    Column("level", Integer),
+    Column("seen", BigInteger),
+    Column("token", BigInteger),
 )
 KEYS: Final = Table(
     "incident_keys",

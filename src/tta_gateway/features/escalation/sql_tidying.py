@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import delete, exists, false, or_, select, update
+from sqlalchemy import case, delete, exists, false, func, or_, select, update
 
 from tta_gateway.features.escalation.bound import Act
-from tta_gateway.features.escalation.sql_rows import Step, put, read
+from tta_gateway.features.escalation.sealing import ERASED
+from tta_gateway.features.escalation.sql_rows import Step, put, read, without_erased
 from tta_gateway.features.escalation.sql_tables import ACTS, INCIDENTS, KEYS, NOTICES, REPORTS
 from tta_gateway.kernel.incident import NETWORK, Report
 from tta_gateway.support.crypto.envelope import key_of
@@ -71,24 +72,33 @@ async def _seal(step: Step) -> int:
     unknown = _I.over.is_(None)
     is_old = unknown if step.sealing.ring is None else or_(unknown, ~_I.sealed)
     rows = await step.all(select(INCIDENTS).where(is_old).limit(MOST))
-    for row in await read(step, rows):
+    found = await read(step, rows)
+    for row in found:
         await put(step, row)
+    for id in {one.id for one in rows} - {one.incident.id for one in found}:
+        # Nobody can make anything of it: it is left as it is, and not looked at again.
+        over = case((_I.open, 0.0), else_=func.coalesce(_I.over, _I.opened))
+        await step.do(update(INCIDENTS).where(_I.id == id).values(sealed=True, over=over))
     if step.sealing.ring is None:
         return 0
     return len(rows) + await _seal_reports(step) + await _seal_acts(step)
 
 
 async def _seal_reports(step: Step) -> int:
-    rows = await step.all(select(_R.id, _R.body).where(~_R.sealed).limit(MOST))
-    found = [(row.id, _decoded(row.body)) for row in rows]
-    await step.sealing.prepare(one.person for _, one in found if one is not None)
-    for id, one in found:
-        changed = update(REPORTS).where(_R.id == id)
+    rows = await step.all(select(_R.id, _R.body, _R.taken).where(~_R.sealed).limit(MOST))
+    for row in rows:
+        one = _decoded(row.body)
         if one is None:  # nobody can make anything of it
-            await step.do(changed.values(sealed=True))
+            await step.do(update(REPORTS).where(_R.id == row.id).values(sealed=True))
             continue
-        body = step.sealing.seal.report(one)
-        await step.do(changed.values(sealed=True, key=key_of(body).hex(), body=body))
+        kept = await without_erased(step, [one], is_taken=row.taken)
+        if not kept:
+            await step.do(delete(REPORTS).where(_R.id == row.id))
+            continue
+        await step.sealing.prepare([one.person])
+        body = step.sealing.seal.report(kept[0])
+        values = {"sealed": True, "key": key_of(body).hex(), "body": body}
+        await step.do(update(REPORTS).where(_R.id == row.id).values(**values))
     return len(rows)
 
 
@@ -103,7 +113,9 @@ async def _seal_acts(step: Step) -> int:
     rows = await step.all(select(ACTS).where(~_A.sealed).limit(MOST))
     people = await _people(step, [row.incident for row in rows])
     await step.sealing.prepare(people.values())
+    until = await step.sealing.erased(people.values())
     for row in rows:
+        person = people.get(row.incident, "")
         act = Act(
             id=row.id,
             incident=row.incident,
@@ -113,7 +125,8 @@ async def _seal_acts(step: Step) -> int:
             to=row.given_to,
             text=row.text,
         )
-        body = step.sealing.seal.words(act, people.get(row.incident, ""))
+        is_gone = person == ERASED or act.at <= until.get(person, float("-inf"))
+        body = b"" if is_gone else step.sealing.seal.words(act, person)
         values = {"sealed": True, "given_to": "", "text": "", "body": body}
         await step.do(update(ACTS).where(_A.id == row.id).values(**values))
     return len(rows)
@@ -125,11 +138,9 @@ async def _people(step: Step, incidents: Sequence[str]) -> dict[str, str]:
 
 
 async def _renew(step: Step) -> int:
-    """Seal what is open with the operator's newest key: the older may be taken away then."""
-    if step.sealing.ring is None:
-        return 0
-    newest = step.sealing.ring.newest.hex()
-    rows = await step.all(select(INCIDENTS).where(_I.open, _I.sealed, _I.key != newest).limit(MOST))
-    for row in await read(step, rows):
+    """Seal with the operator's newest key what an older one has: that may be taken away then."""
+    asked = select(INCIDENTS).where(_I.sealed, _I.key.in_(step.sealing.older())).limit(MOST)
+    found = await read(step, await step.all(asked))
+    for row in found:
         await put(step, row)
-    return len(rows)
+    return len(found)

@@ -90,7 +90,27 @@ def prepare(database: sqlite3.Connection, path: object) -> bool:
         for statement in steps.split(";"):
             database.execute(statement)
     database.execute(f"PRAGMA user_version = {VERSION}")
+    if not version:
+        database.execute(f"PRAGMA application_id = {VERSION}")  # see `clean`
     return bool(version)
+
+
+def clean(database: sqlite3.Connection) -> bool:
+    """Leave nothing of what an older version wrote in clear, in pages that are free among others.
+
+    It is done once, for it writes the whole file anew; tell whether it is.
+    """
+    (version,) = database.execute("PRAGMA application_id").fetchone()
+    if version == VERSION:
+        return True
+    try:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # whatever becomes of it
+        database.execute("VACUUM")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        database.execute(f"PRAGMA application_id = {VERSION}")
+    except sqlite3.Error:  # no room, or somebody reads it: the next guard tries again
+        return False
+    return True
 
 
 def copy(table: str, key: str, *, of: sqlite3.Connection, to: sqlite3.Connection) -> None:

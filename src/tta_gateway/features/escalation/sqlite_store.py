@@ -27,6 +27,7 @@ from tta_gateway.features.escalation.bound import (
 )
 from tta_gateway.features.escalation.sealing import (
     ERASED,
+    LOCKED,
     UNREADABLE,
     Seal,
     is_clear,
@@ -36,6 +37,7 @@ from tta_gateway.features.escalation.sealing import (
 from tta_gateway.kernel.incident import Report, whose_key
 from tta_gateway.support.crypto.key_store import Erased
 from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.vault import is_sealed
 
 NAME: Final = "guard.sqlite"
 """The file, in the state folder."""
@@ -61,7 +63,7 @@ class SqliteStore:
         if path is not None:
             path.touch(0o600)
         self._db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None)
-        self._damaged: dict[str, bool] = {}  # incidents, and whether somebody has heard of it
+        self._damaged: dict[str, tuple[int, bool]] = {}  # level, and whether somebody has heard
         self._aside: list[tuple[str, str]] = []  # what cannot be carried, and why
         try:
             self._prepare(path)
@@ -74,12 +76,11 @@ class SqliteStore:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")
         with self.transaction():
-            is_older = schema.prepare(self._db, path)
-            if is_older:
+            if schema.prepare(self._db, path):
                 self._seal_all(is_older=True)
-            self._db.execute("UPDATE outbox SET aside = '' WHERE aside <> ''")  # tried once more
-        if is_older:  # what stood in clear is not to stay in the log
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._renew(self.seal)
+        self.is_clean = path is None or schema.clean(self._db)
+        """whether nothing is left in clear of what an older version wrote"""
 
     def _seal_all(self, *, is_older: bool) -> None:
         """Seal what an older version wrote; what makes no sense stays as it is."""
@@ -114,12 +115,28 @@ class SqliteStore:
             self._db.execute("UPDATE acts SET body = ?, sealed = ? WHERE id = ?", row)
 
     def renew(self, seal: Seal) -> None:
-        """Seal by other keys from now on; what is open at once, for the older may be taken away."""
-        self.seal = seal
+        """Seal by other keys from now on; what is open at once, for the older may be taken away.
+
+        Where that fails all stays as it is, and is to be done again.
+        """
+        before = self.seal
+        try:
+            with self.transaction():
+                self._renew(seal)
+        except BaseException:
+            self.seal = before
+            raise
+
+    def _renew(self, seal: Seal) -> None:
+        """Seal anew what is open and sealed by another key, as long as one can open it."""
+        before, self.seal = self.seal, seal
         rows = self._db.execute(f"{_INCIDENTS} WHERE open").fetchall()
-        with self.transaction():
-            for one in self._readable(rows):
-                self.put(one, is_carried=True)
+        for id, body, *_ in rows:
+            found = None if seal.is_newest(body) else _read(id, body, by=(seal, before))
+            if found is not None:
+                self._damaged.pop(id, None)
+                self.put(found, is_carried=True)
+        self._db.execute("UPDATE outbox SET aside = '' WHERE aside <> ''")  # tried once more
 
     def copied(self) -> "SqliteStore":
         """Return a copy in memory, with as much as can be read."""
@@ -162,10 +179,10 @@ class SqliteStore:
             self._db.execute(f"DELETE FROM outbox WHERE {lost}", (kind,))  # noqa: S608 - ours
         self._db.execute("DELETE FROM outbox WHERE incident NOT IN (SELECT id FROM incidents)")
 
-    def take_damaged(self) -> list[str]:
-        """Return incidents of which nothing can be made, each once."""
-        found = [id for id, is_told in self._damaged.items() if not is_told]
-        self._damaged = dict.fromkeys(self._damaged, True)
+    def take_damaged(self) -> dict[str, int]:
+        """Return incidents of which nothing can be made, each once, and how grave they were."""
+        found = {id: level for id, (level, is_told) in self._damaged.items() if not is_told}
+        self._damaged = {id: (level, True) for id, (level, _) in self._damaged.items()}
         return found
 
     def _readable(self, rows: Iterable[_Row]) -> list[Incident]:
@@ -177,9 +194,19 @@ class SqliteStore:
             except (msgspec.DecodeError, *UNREADABLE) as error:
                 id, _, level, drill, opened, over, holder = row
                 if isinstance(error, msgspec.DecodeError) or not over:
-                    self._damaged.setdefault(id, False)
+                    self._damaged.setdefault(id, (level, False))
                 else:
-                    made = unread(id, level=level, drill=bool(drill), opened=opened, over=over)
+                    # What is over is the operator's only where nothing is kept of the person.
+                    is_gone = isinstance(error, Erased) or is_sealed(row[1])
+                    person = ERASED if is_gone else LOCKED
+                    made = unread(
+                        id,
+                        level=level,
+                        drill=bool(drill),
+                        opened=opened,
+                        over=over,
+                        person=person,
+                    )
                     found.append(msgspec.structs.replace(made, holder=holder))
         return found
 
@@ -249,7 +276,12 @@ class SqliteStore:
     # Incidents
 
     def put(self, incident: Incident, *, is_carried: bool = False) -> None:
-        """Keep an incident as it is now, and have it carried if that is not done yet."""
+        """Keep an incident as it is now, and have it carried if that is not done yet.
+
+        Nothing in the place of one that cannot be read now.
+        """
+        if incident.person == LOCKED:
+            return
         if not is_carried:
             self.carry("incident", incident.id, incident.id)
         stays, key = is_open(incident), self._key_of(incident)
@@ -315,7 +347,8 @@ class SqliteStore:
         """
         where = "opened > ? AND opened <= ? AND drill = 0 ORDER BY opened DESC LIMIT 1"
         found = self._of(person, where, (since, until))
-        return next((one for one in found if not one.holder and one.person != ERASED), None)
+        unknown = (ERASED, LOCKED)
+        return next((one for one in found if not one.holder and one.person not in unknown), None)
 
     def alarming(self) -> list[Incident]:
         """Return every incident of which people are still to be called, the next one first."""
@@ -343,7 +376,7 @@ class SqliteStore:
         )
         return {(level, bool(due)): number for level, due, number in self._db.execute(query)}
 
-    def forget(self, before: float, most: int = 500) -> dict[str, int]:
+    def forget(self, before: float, most: int = 100) -> dict[str, int]:
         """Delete what has been over since before then, so much at once; return how many of what.
 
         Nothing that is open; nor what is still to be carried.
@@ -540,15 +573,27 @@ class SqliteStore:
         rows = self._db.execute(query, (most,)).fetchall()
         found, size = [], 0
         for row in rows:
-            incident = next(iter(self._readable([row])), None)
+            incident = self._to_carry(row)
             if incident is None:
-                self._put_aside("incident = ?", row[0], f"incident {row[0]}", "DecodeError")
                 continue
             found.append(self._bundle(incident, parts))
             size += sum(len(report.evidence) for report in found[-1].reports)
             if size > MOST_BYTES:
                 break
         return found
+
+    def _to_carry(self, row: _Row) -> Incident | None:
+        """Return an incident; None if it has to wait, or is put aside."""
+        (found,) = self._readable([row]) or (None,)
+        if found is not None and found.person != LOCKED:
+            return found
+        try:
+            self.seal.read_incident(row[0], row[1])
+        except OSError:
+            return None
+        except (msgspec.DecodeError, NotSealed) as error:
+            self._put_aside("incident = ?", row[0], f"incident {row[0]}", type(error).__name__)
+        return None
 
     def uncarried(self) -> int:
         """Return how much is in the outbox, and not put aside."""
@@ -670,6 +715,14 @@ class SqliteStore:
         where = "person = (SELECT person FROM others WHERE id = ?) AND drill = 0 AND open"
         rows = self._db.execute(f"{_INCIDENTS} WHERE {where}", (id,))
         return next(iter(self._readable(rows)), None)
+
+
+def _read(id: str, body: bytes, *, by: Sequence[Seal]) -> Incident | None:
+    """Return an incident as one of several can read it."""
+    for seal in by:
+        with contextlib.suppress(msgspec.DecodeError, *UNREADABLE):
+            return seal.read_incident(id, body)
+    return None
 
 
 def is_damage(error: Exception) -> TypeGuard[sqlite3.Error]:

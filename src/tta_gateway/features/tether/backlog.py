@@ -115,9 +115,13 @@ class Queue:
             return False
         if self._size + message.size > self._bounds.size:
             return False
+        self.put(message)
+        return True
+
+    def put(self, message: Said) -> None:
+        """Keep it, whether there is room or not: there was where it waited before."""
         self._kept.append(message)
         self._size += message.size
-        return True
 
     def take(self) -> Said | None:
         """Return the oldest, and keep it no longer."""
@@ -131,12 +135,12 @@ class Queue:
         """Return what was heard of each message that waits."""
         return [one.hearing for one in self._kept]
 
-    def packed(self) -> list[tuple[bytes, bool]]:
-        """Return what waits, each with whether it is text, to wait elsewhere.
+    def packed(self) -> list[tuple[bytes, bool, bool]]:
+        """Return what waits, to wait elsewhere: each, whether it is text, whether help was given.
 
-        What was heard of it stays here: who passes it on there listens to it again.
+        What was heard of it stays here: it is listened to again there.
         """
-        return [(one.payload, one.is_text) for one in self._kept]
+        return [(one.payload, one.is_text, _is_helped(one)) for one in self._kept]
 
     def clear(self) -> None:
         """Keep nothing: what waited goes nowhere."""
@@ -145,3 +149,8 @@ class Queue:
                 message.hearing.lost()
         self._kept.clear()
         self._size = 0
+
+
+def _is_helped(message: Said) -> bool:
+    """Tell whether somebody in need, who said this, was given the help that they were to have."""
+    return message.hearing is not None and message.hearing.need is not None

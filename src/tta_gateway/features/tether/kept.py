@@ -137,6 +137,7 @@ class Kept:
     def go_on(self, parcel: Parcel) -> None:
         """Begin with what was packed elsewhere, and wait for its client."""
         self._tether = self._with(None)
+        self.guest.session, self.guest.number = self._session, self._legs
         self._tether.unpack(parcel.contents)
         self.deadline = self._tether.due
         self._bind(parcel.seat)
@@ -299,9 +300,9 @@ class Kept:
             said = words.event(status, session=session, at=self._keeper.stamp(), more=more)
         client.send(said, is_text=True)
 
-    def hear(self, payload: bytes, *, is_text: bool) -> Hearing | None:
+    def hear(self, payload: bytes, *, is_text: bool, is_helped: bool = False) -> Hearing | None:
         """Listen to what waits for the service."""
-        talk = _Talk(self)
+        talk = _Talk(self, helps=not is_helped)
         return self._keeper.desk.hear(self.guest, payload, is_text=is_text, talk=talk)
 
     def farewell(self, fate: Fate) -> bytes:
@@ -357,11 +358,14 @@ class Place:
 class _Talk:
     """A tether as the scan may use it (kernel/said.py)."""
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, *, helps: bool) -> None:
         self._kept = kept
+        self._helps = helps
 
     def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:
-        """Tell the client."""
+        """Tell the client; the card is theirs already where it was given before."""
+        if is_help and not self._helps:
+            return
         self._kept.tether.gateway_said(data, is_text=is_text, is_help=is_help)
 
     def inform(self, data: bytes) -> bool:  # noqa: ARG002 - the port's

@@ -7,6 +7,8 @@ from tta_gateway.kernel.principal import Principal
 
 Message = tuple[bytes, bool]
 """A message, and whether it is text."""
+Waiting = tuple[bytes, bool, bool]
+"""Likewise, of one that waits; and whether its client has been helped, where it needed that."""
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -19,8 +21,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     has_begun: bool
     said: int
     kept: list[Message]
-    queue: list[Message]
-    aside: list[Message]
+    queue: list[Waiting]
+    aside: list[Waiting]
     card: Message | None
     unanswered: int
     doubles: Memory

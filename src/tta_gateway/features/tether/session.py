@@ -100,8 +100,11 @@ class Means(Protocol):
     def tell(self, tether: "Tether", status: str, more: dict[str, object]) -> None:
         """Tell the client what happens to its connection."""
 
-    def hear(self, payload: bytes, *, is_text: bool) -> Hearing | None:
-        """Listen to what waits for the service: help does not wait; None: nobody listens."""
+    def hear(self, payload: bytes, *, is_text: bool, is_helped: bool = False) -> Hearing | None:
+        """Listen to what waits for the service: help does not wait; None: nobody listens.
+
+        `is_helped`: help was given where it waited before, and is not given again.
+        """
 
     def farewell(self, fate: Fate) -> bytes:
         """Return the help that a client gets before it is told of an end; empty: none.
@@ -584,16 +587,23 @@ class Tether:
             doubles=self._doubles.packed(),
         )
 
+    def lost(self) -> None:
+        """Take that nobody is known to go on with what was packed: it has not arrived."""
+        self._queue.clear()
+
     def unpack(self, contents: Contents) -> None:
         """Go on with what was packed elsewhere; its client comes next."""
         self.has_begun = contents.has_begun
         self._backlog.unpack(contents.said, contents.kept)
-        for queue, waiting in ((self._queue, contents.queue), (self._aside, contents.aside)):
-            for payload, is_text in waiting:
-                queue.add(Said(payload, is_text=is_text))
         if contents.card is not None:
             payload, is_text = contents.card
             self._card = Said(payload, is_text=is_text)
+        for payload, is_text, is_helped in contents.queue:
+            message = Said(payload, is_text=is_text)
+            message.hearing = self._means.hear(payload, is_text=is_text, is_helped=is_helped)
+            self._queue.put(message)
+        for payload, is_text, _ in contents.aside:
+            self._aside.put(Said(payload, is_text=is_text))
         self._unanswered = contents.unanswered
         self._doubles.unpack(contents.doubles)
 

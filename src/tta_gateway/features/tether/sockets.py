@@ -218,7 +218,10 @@ class TetherSockets:
             self.afar.put_down(parcel, partial(self._put, kept, parcel))
 
     def _put(self, kept: Kept, parcel: Parcel, is_down: bool) -> None:
-        """Tell that it is there for others; where it could not be put down it goes on here."""
+        """Tell that it is there for others; where it could not be put down it goes on here.
+
+        What nobody has asked for may be asked for by nobody: what waited counts as not arrived.
+        """
         waiting = self._parting.pop(kept)
         if is_down:
             self.counted("handed_over")
@@ -226,6 +229,9 @@ class TetherSockets:
             self.counted("ended")
         else:
             self.take_up(parcel, kept.guest)
+        is_unasked = not is_down or all(one is _nobody_waits for one in waiting)
+        if kept.is_erased or (self.is_leaving and is_unasked):
+            kept.tether.lost()
         for told in waiting:
             told(is_down)
 
@@ -248,6 +254,12 @@ class TetherSockets:
             kept.is_erased = kept.is_erased or kept.whose == whose
         for kept in [one for one in self._by_token.values() if one.whose == whose]:
             kept.tether.end(GOING_AWAY, _ERASED)
+
+    def stop(self) -> None:
+        """End what is left, where there is no more time: what waits for a service is lost."""
+        for kept in [*self._by_token.values(), *self._parting]:
+            kept.tether.end(RESTART, _LEAVES)
+            kept.tether.lost()
 
     def goes_on(self) -> bool:
         """Tell whether who is away now is waited for."""

@@ -37,6 +37,7 @@ _WRITE: Final = "BEGIN IMMEDIATE"
 _SQLITE: Final = (
     "PRAGMA journal_mode=WAL",  # who reads does not wait for who writes
     "PRAGMA synchronous=FULL",  # what is committed outlives the power
+    "PRAGMA secure_delete=ON",  # not all builds of SQLite have it so: a key that is erased is gone
     "PRAGMA foreign_keys=ON",
     f"PRAGMA busy_timeout={int(PATIENCE * 1000)}",
 )

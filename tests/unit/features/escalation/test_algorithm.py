@@ -17,8 +17,11 @@ from tta_gateway.features.escalation.algorithm import (
     confirmed,
     contacts,
     folded,
+    heard,
+    informed,
     is_alarming,
     is_open,
+    mark,
     noted,
     opened,
     pause,
@@ -328,6 +331,118 @@ def test_what_is_taken_over_is_called_about_by_the_last_notice_once_more() -> No
     assert first == call  # nobody has been called yet
     answered = acted(incident, an_act("acknowledge"))
     assert taken_over(answered, NOW) == answered
+
+
+def test_who_has_answered_by_a_clock_that_is_ahead_is_not_taken_to_look_for_longer() -> None:
+    answered = acted(opened(a_report(), NOW), an_act("acknowledge", NOW + 3600.0))
+    assert taken_over(answered, NOW).acknowledged == NOW
+    assert folded(taken_over(answered, NOW), a_report("r2"), LADDER, NOW + 120.0).due
+
+
+ENDS: list[Does] = ["acknowledge", "hand_over", "resolve"]
+
+
+def answered_at(incident: Incident, does: Does, at: float = NOW) -> Act:
+    """What somebody does who knows of this much."""
+    return informed(an_act(does, at, to="ward"), incident)
+
+
+@pytest.mark.parametrize("does", ENDS)
+def test_what_its_responder_could_not_know_is_called_about_as_if_it_had_come_afterwards(
+    does: Does,
+) -> None:
+    known = called(opened(a_report(), NOW))
+    act = answered_at(known, does)
+    graver = called(folded(known, a_report("r2", level=3), LADDER, NOW + 1.0), NOW + 1.0)
+    assert heard(graver, act, LADDER, NOW + 2.0) == graver  # it is called about already
+    in_order = folded(acted(known, act), a_report("r2", level=3), LADDER, NOW + 1.0)
+    assert is_alarming(in_order)
+    knowing = answered_at(graver, does)
+    assert not is_alarming(heard(graver, knowing, LADDER, NOW + 2.0))
+    # Once it is known of, what was said before does not count any more, and changes nothing.
+    looked_after = heard(graver, answered_at(graver, "acknowledge"), LADDER, NOW + 2.0)
+    assert is_alarming(heard(looked_after, act, LADDER, NOW + 3.0)) == (does == "resolve")
+
+
+def test_whoever_says_that_it_is_over_has_seen_all_or_it_is_not() -> None:
+    known = called(opened(a_report(), NOW))
+    more = folded(known, a_report("r2"), LADDER, NOW + 1.0)
+    assert heard(more, answered_at(known, "resolve"), LADDER, NOW + 2.0) == more
+    assert heard(more, answered_at(more, "resolve"), LADDER, NOW + 2.0).state is State.RESOLVED
+    # It came quietly, for somebody looked after them: now nobody does.
+    looked_after = acted(known, answered_at(known, "acknowledge"))
+    quiet = folded(looked_after, a_report("r2"), LADDER, NOW + 1.0)
+    again = heard(quiet, answered_at(looked_after, "resolve"), LADDER, NOW + 2.0)
+    assert (again.state, again.due, again.calls) == (State.REOPENED, NOW + 2.0, 0)
+    over = acted(quiet, answered_at(quiet, "resolve"))
+    assert heard(over, answered_at(known, "resolve"), LADDER, NOW + 2.0) == over
+
+
+def test_who_has_just_answered_looks_after_what_is_not_graver() -> None:
+    known = called(opened(a_report(), NOW))
+    more, act = folded(known, a_report("r2"), LADDER, NOW + 1.0), answered_at(known, "acknowledge")
+    assert heard(more, act, LADDER, NOW + 2.0).state is State.ACKNOWLEDGED
+    # By a clock that differs, long ago, or of what another node had: who knows when that was.
+    for now in (NOW + 120.0, NOW - 120.0):
+        assert heard(more, act, LADDER, now) == more
+        assert heard(known, act, LADDER, now).acknowledged == min(NOW, now)
+    taken = msgspec.structs.replace(more, token=2)
+    assert heard(taken, act, LADDER, NOW + 2.0) == taken
+    assert heard(more, msgspec.structs.replace(act, level=1), LADDER, NOW + 2.0) == more
+
+
+def test_an_act_says_what_was_known_where_it_was_done() -> None:
+    known = msgspec.structs.replace(opened(a_report(), NOW), token=3)
+    act = informed(an_act("acknowledge"), known)
+    assert (act.incident, act.level, act.seen, act.token) == (known.id, 2, known.seen, 3)
+    more = folded(known, a_report("r2", level=3), LADDER, NOW)
+    assert informed(act, more) == act
+    assert informed(act, msgspec.structs.replace(more, id="w")).token == 0
+    assert heard(more, an_act("note"), LADDER, NOW) == more
+
+
+def test_who_knows_of_an_incident_that_is_over_already_can_do_no_more_about_it() -> None:
+    over = acted(opened(a_report(), NOW), an_act("resolve"))
+    with pytest.raises(Impossible):
+        heard(over, informed(an_act("acknowledge"), over), LADDER, NOW)
+
+
+@given(st.permutations(["r1", "r2", "r3"]))
+def test_what_has_been_seen_is_the_same_in_any_order_and_for_the_same_reports_alone(
+    ids: list[str],
+) -> None:
+    incident = opened(a_report(ids[0]), NOW)
+    for id in ids[1:]:
+        incident = folded(incident, a_report(id), LADDER, NOW)
+    over = acted(opened(a_report("r1"), NOW), an_act("resolve"))
+    late = noted(noted(over, a_report("r2"), NOW), a_report("r3"), NOW)
+    assert incident.seen == late.seen != noted(late, a_report("r3"), NOW).seen
+    assert 0 <= mark(a_report(ids[0])) < 2**63
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 200.0), st.integers(1, 3)), max_size=5),
+    st.sampled_from(ENDS),
+    st.floats(-5000.0, 5000.0),
+)
+def test_who_would_be_called_about_if_all_had_come_in_order_is_called_about_in_any(
+    written: list[tuple[float, int]], does: Does, skew: float
+) -> None:
+    """What is done elsewhere is heard of behind all that is written.
+
+    By another clock, if it was another node that had the incident then.
+    """
+    known = called(opened(a_report(), NOW))
+    act = answered_at(known, does)
+    in_order, here, now = acted(known, act), known, NOW
+    for number, (wait, level) in enumerate(written):
+        now += wait
+        report = a_report(f"m{number}", level=level)
+        in_order = folded(in_order, report, LADDER, now)
+        here = folded(here, report, LADDER, now)
+    assert is_alarming(heard(here, act, LADDER, now)) or not is_alarming(in_order)
+    taken, by_another = msgspec.structs.replace(here, token=2), answered_at(known, does, NOW + skew)
+    assert is_alarming(heard(taken, by_another, LADDER, now)) or not is_alarming(in_order)
 
 
 def test_what_another_node_goes_on_with_is_not_called_about() -> None:

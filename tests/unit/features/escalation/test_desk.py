@@ -56,8 +56,8 @@ def test_one_is_shown_with_all_that_belongs_to_it(house: Asking) -> None:
     assert [one["id"] for one in told["reports"]] == ["r1", "r2"]
     assert [one["contact"] for one in told["notices"]] == ["first"]
     assert told["owed"] == []
-    assert [(one["does"], one["by"], one["text"]) for one in told["acts"]] == [
-        ("note", "ben", "called")
+    assert [(one["does"], one["by"], one["text"], one["level"]) for one in told["acts"]] == [
+        ("note", "ben", "called", 2)
     ]
     assert "sealed" not in json.dumps(told)
 

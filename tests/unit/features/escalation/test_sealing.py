@@ -78,6 +78,13 @@ def test_who_was_marked_with_an_older_key_is_found_by_a_newer_one() -> None:
     ring = Ring([bytes(range(1, 33)), bytes(range(32))])
     assert a_seal().mark("ada") in Seal(ring, marks=secrets_of(ring)).marks("ada")
     assert a_seal().mark("ada") != Seal(ring, marks=secrets_of(ring)).mark("ada")
+    older, newer = (one.incident(INCIDENT, is_open=True) for one in (a_seal(), a_seal(ring=ring)))
+    assert [a_seal(ring=ring).is_newest(one) for one in (older, newer, b"\x80")] == [
+        False,
+        True,
+        False,
+    ]
+    assert Seal(None).is_newest(b"\x80")
 
 
 def test_without_keys_of_people_the_operator_s_seals_all_and_without_any_nothing_is() -> None:

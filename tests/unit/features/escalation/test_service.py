@@ -7,7 +7,16 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from tests.helpers.incidents import LADDER, NOW, POLICY, House, Written, a_report, written
+from tests.helpers.incidents import (
+    LADDER,
+    NOW,
+    POLICY,
+    House,
+    Written,
+    a_report,
+    a_seal,
+    written,
+)
 from tta_gateway.features.escalation import algorithm
 from tta_gateway.features.escalation.algorithm import Impossible
 from tta_gateway.features.escalation.bound import (
@@ -46,6 +55,8 @@ from tta_gateway.features.escalation.service import (
     Unknown,
 )
 from tta_gateway.kernel.incident import Report
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.ring import Ring
 
 
 @pytest.fixture
@@ -53,8 +64,9 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-def an_act(house: House, does: Does, id: str = "a1", **more: str) -> Act:
-    return Act(id=id, incident=house.only().id, does=does, by="ben", at=house.outside.now, **more)
+def an_act(house: House, does: Does, id: str = "a1", *, to: str = "", text: str = "") -> Act:
+    incident, at = house.only().id, house.outside.now
+    return Act(id=id, incident=incident, does=does, by="ben", at=at, to=to, text=text)
 
 
 def test_a_report_is_called_about_in_the_step_that_takes_it(house: House) -> None:
@@ -545,6 +557,32 @@ def test_what_people_did_elsewhere_is_done_once_and_kept_in_any_case(house: Hous
     assert {one.id for one in bundle.acts} == {"x1", "x3"}
 
 
+def test_what_was_done_elsewhere_is_kept_and_silences_nothing_graver_that_came_here(
+    house: House,
+) -> None:
+    house.take(a_report())
+    id = house.only().id
+    done = algorithm.informed(
+        Act(id="x1", incident=id, does="acknowledge", by="eva", at=NOW), house.only()
+    )
+    house.take(a_report("r2", level=3))
+    before = house.owed()
+    settle(house, acts=(done,))
+    assert (house.only().state, house.only().level) == (State.OPEN, 3)
+    assert house.owed() == before
+    assert house.store.acts(id) == [done]
+    # Who does something here knows of all that is here.
+    house.desk.act(an_act(house, "acknowledge"))
+    assert house.only().state is State.ACKNOWLEDGED
+    assert [one.level for one in house.store.acts(id)] == [2, 3]
+    # It was said to be over elsewhere, where nobody had heard of the second report.
+    over = msgspec.structs.replace(done, id="x2", does="resolve")
+    settle(house, acts=(over,))
+    assert house.only().state is State.REOPENED
+    house.desk.tick()
+    assert [one.level for one in house.owed()] == [3]
+
+
 def test_what_came_to_two_nodes_is_one_incident(house: House) -> None:
     other = Other(id="w", person="ada", level=2, is_open=True)
     settle(house, others=(other,), whole=True)
@@ -812,6 +850,25 @@ def test_who_has_answered_here_has_seen_what_came_here(house: House) -> None:
     assert house.owed() == []
 
 
+@pytest.mark.parametrize("is_over", [True, False])
+def test_what_came_here_quietly_alarms_if_all_was_over_elsewhere_and_not_if_it_was_here(
+    house: House, *, is_over: bool
+) -> None:
+    house.take(a_report())
+    over = msgspec.structs.replace(
+        house.only(), state=State.RESOLVED, acknowledged=NOW, resolved=NOW, due=0.0, token=3
+    )
+    if not is_over:
+        house.desk.act(an_act(house, "acknowledge"))
+    house.take(a_report("r2"))
+    if is_over:
+        house.desk.act(an_act(house, "resolve"))
+    assert house.owed() == []
+    settle(house, bundles=(Bundle(incident=over, reports=(a_report(),)),))
+    assert house.only().state is (State.RESOLVED if is_over else State.REOPENED)
+    assert bool(house.owed()) is not is_over
+
+
 def test_what_came_here_alarms_though_all_was_over_elsewhere(house: House) -> None:
     house.take(a_report(), a_report("r2"))
     over = msgspec.structs.replace(
@@ -939,3 +996,27 @@ def test_of_whom_nothing_is_kept_an_incident_is_not_opened_again(tmp_path: Path)
     again = Act(id="a2", incident=id, does="reopen", by="ben", at=NOW)
     with pytest.raises(algorithm.Impossible, match="nothing is kept"):
         house.desk.act(again)
+
+
+def test_nothing_is_done_about_what_cannot_be_read_now(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.take(a_report())
+    id = house.only().id
+    house.desk.act(an_act(house, "resolve", text="over"))
+    newer = Ring([bytes(range(1, 33))])
+    house.store.seal = a_seal(KeyStore(tmp_path, newer), ring=newer)
+    acts: tuple[Does, ...] = ("note", "reopen", "read_evidence")
+    for does in acts:
+        with pytest.raises(Impossible, match="not at hand"):
+            house.desk.act(an_act(house, does, f"a-{does}"))
+    house.store.seal = a_seal(house.keys)
+    found = house.store.incident(id)
+    assert found is not None
+    assert (found.person, [one.does for one in house.store.acts(id)]) == ("ada", ["resolve"])
+
+
+def test_what_is_lost_at_all_nodes_has_people_called_once(house: House) -> None:
+    for _ in range(2):
+        house.desk.hear_spoilt("incident lost")
+    assert people(house) == [UNREADABLE]
+    assert house.only().reports == 1

@@ -1,10 +1,12 @@
 """The tables of the guard's file, and rows of others that are taken over."""
 
+import contextlib
 import sqlite3
+from pathlib import Path
 
 import pytest
 
-from tta_gateway.features.escalation.sqlite_schema import STEPS, VERSION, copy, prepare, rows
+from tta_gateway.features.escalation.sqlite_schema import STEPS, VERSION, clean, copy, prepare, rows
 
 
 def database(version: int = 0) -> sqlite3.Connection:
@@ -49,3 +51,23 @@ def test_where_nothing_can_be_read_nothing_is_copied() -> None:
     assert isinstance(sqlite3.ProgrammingError(), sqlite3.Error)
     copy("acts", "number", of=broken, to=made)
     assert list(rows(broken, "acts")) == list(rows(made, "acts")) == []
+
+
+def test_what_an_older_version_wrote_is_cleaned_once_and_where_that_fails_it_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "f", isolation_level=None)) as made:
+        for steps in STEPS[:2]:
+            made.executescript(steps)
+        made.execute("PRAGMA user_version = 2")
+        prepare(made, "f")
+        made.execute("PRAGMA query_only = 1")
+        assert not clean(made)
+        made.execute("PRAGMA query_only = 0")
+        assert clean(made)
+        made.execute("PRAGMA query_only = 1")
+        assert clean(made)
+    new = database()
+    prepare(new, "f")
+    new.execute("PRAGMA query_only = 1")
+    assert clean(new)

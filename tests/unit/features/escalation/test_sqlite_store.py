@@ -13,7 +13,7 @@ from tests.helpers.incidents import NOW, RING, a_report, a_seal
 from tta_gateway.features.escalation import sqlite_schema as schema
 from tta_gateway.features.escalation.algorithm import opened
 from tta_gateway.features.escalation.bound import Act, Incident, Other, Owed, Sent, State
-from tta_gateway.features.escalation.sealing import ERASED
+from tta_gateway.features.escalation.sealing import ERASED, LOCKED
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.crypto.ring import Ring
@@ -313,7 +313,7 @@ def test_of_a_person_who_is_erased_nothing_is_read_and_what_is_open_still_calls(
     assert elsewhere is not None
     assert (elsewhere.person, elsewhere.holder) == (ERASED, "two")
     assert store.alarming() == [incident]
-    assert store.take_damaged() == []
+    assert store.take_damaged() == {}
     # What is in the outbox of theirs is given up, and nothing waits for it.
     for bundle in store.bundles(9):
         assert bundle.reports == ()
@@ -344,7 +344,117 @@ def test_what_is_open_is_found_and_read_by_newer_keys_once_it_is_sealed_anew(
     store.close()
     store = SqliteStore(tmp_path / NAME, a_seal())
     assert store.alarming() == []
-    assert store.take_damaged() == [incident.id]  # whose key is not at hand people are called about
+    assert store.take_damaged() == {incident.id: 2}  # people are called about it
+    assert store.take_damaged() == {}
+
+
+@pytest.mark.parametrize("is_reloaded", [True, False])
+def test_a_key_is_changed_while_the_guard_is_away_or_at_once_and_nobody_is_lost(
+    tmp_path: Path, *, is_reloaded: bool
+) -> None:
+    newer, both = Ring([bytes(range(1, 33))]), Ring([bytes(range(1, 33)), bytes(range(32))])
+    store = SqliteStore(tmp_path / NAME, a_seal())
+    incident = opened(a_report(), NOW)
+    erased = msgspec.structs.replace(incident, id="over", person=ERASED, state=State.RESOLVED)
+    for one in (incident, erased):
+        store.put(one)
+    if is_reloaded:
+        store.renew(a_seal(ring=newer))
+    else:
+        store.close()
+        store = SqliteStore(tmp_path / NAME, a_seal(ring=both))
+    store.close()
+    store = SqliteStore(tmp_path / NAME, a_seal(ring=newer))
+    assert store.alarming() == [incident]
+    left = store.incident("over")
+    assert left is not None
+    assert left.person == ERASED
+    assert store.take_damaged() == {}
+
+
+def test_what_cannot_be_sealed_anew_stays_as_it_is_and_a_key_that_comes_back_opens_it(
+    tmp_path: Path,
+) -> None:
+    newer, both = Ring([bytes(range(1, 33))]), Ring([bytes(range(1, 33)), bytes(range(32))])
+    store = SqliteStore(tmp_path / NAME, a_seal())
+    incident = opened(a_report(), NOW)
+    store.put(incident)
+    store._db.execute("PRAGMA query_only = 1")
+    with pytest.raises(sqlite3.OperationalError):
+        store.renew(a_seal(ring=newer))
+    assert store.alarming() == [incident]
+    store.close()
+    store = SqliteStore(tmp_path / NAME, a_seal(ring=newer))
+    assert store.alarming() == []
+    assert store.take_damaged() == {incident.id: 2}
+    store.renew(a_seal(ring=both))
+    assert store.alarming() == [incident]
+
+
+def test_what_cannot_be_read_now_is_neither_overwritten_nor_carried_as_erased(
+    tmp_path: Path,
+) -> None:
+    newer = Ring([bytes(range(1, 33))])
+    keys = KeyStore(tmp_path, RING)
+    store = SqliteStore(tmp_path / NAME, a_seal(keys))
+    over = msgspec.structs.replace(opened(a_report(), NOW), state=State.RESOLVED, resolved=NOW)
+    store.put(over)
+    store.seal = a_seal(KeyStore(tmp_path, newer), ring=newer)  # for a while, by mistake
+    shown = store.incident(over.id)
+    assert shown is not None
+    assert (shown.person, shown.state) == (LOCKED, State.RESOLVED)
+    store.put(shown)
+    assert store.bundles(9) == []
+    assert store.take_aside() == [(f"incident {over.id}", "NotSealed")]
+    store.close()
+    store = SqliteStore(tmp_path / NAME, a_seal(keys))
+    assert store.incident(over.id) == over
+    assert [one.incident for one in store.bundles(9)] == [over]
+    keys.close()
+    (tmp_path / "keys.db").rename(tmp_path / "elsewhere")
+    (tmp_path / "keys.db").mkdir()
+    assert (store.bundles(9), store.take_aside()) == ([], [])  # it waits
+
+
+def test_a_file_that_is_taken_on_leaves_nothing_in_clear_in_what_is_free(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME)) as database:
+        database.execute("PRAGMA secure_delete = OFF")  # as SQLite is built by many
+        for steps in schema.STEPS[:2]:
+            database.executescript(steps)
+        rows = [(f"o{number}", f"canary-{number}", 2) for number in range(500)]
+        database.executemany("INSERT INTO others VALUES (?, ?, ?)", rows)
+        database.commit()
+        database.execute("DELETE FROM others")
+        database.execute("PRAGMA user_version = 2")
+        database.commit()
+    assert b"canary" in (tmp_path / NAME).read_bytes()
+    store = SqliteStore(tmp_path / NAME, a_seal(KeyStore(tmp_path, RING)))
+    assert store.is_clean
+    store.close()
+    assert b"canary" not in b"".join(one.read_bytes() for one in tmp_path.glob(f"{NAME}*"))
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_a_sealing_that_is_broken_off_leaves_the_older_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    incident = older(tmp_path / NAME, 2)
+    before = (tmp_path / NAME).read_bytes()[100:]  # behind the header, which names the journal
+    put, calls = SqliteStore.put, list[str]()
+
+    def refuses(store: SqliteStore, one: Incident, *, is_carried: bool = False) -> None:
+        calls.append(one.id)
+        put(store, one, is_carried=is_carried)
+        if len(calls) == fails_at:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(SqliteStore, "put", refuses)
+        with pytest.raises(sqlite3.OperationalError):
+            SqliteStore(tmp_path / NAME, a_seal(KeyStore(tmp_path, RING)))
+    assert before == (tmp_path / NAME).read_bytes()[100:]
+    store = SqliteStore(tmp_path / NAME, a_seal(KeyStore(tmp_path, RING)))
+    assert store.alarming() == [incident]
 
 
 def test_what_is_over_for_long_is_deleted_and_nothing_that_is_open() -> None:

@@ -101,4 +101,14 @@ def test_what_waits_is_packed_in_order() -> None:
     queue = Queue(Bounds(messages=3, size=1000))
     queue.add(Said(b"a", is_text=True))
     queue.add(Said(b"b", is_text=False))
-    assert queue.packed() == [(b"a", True), (b"b", False)]
+    for need in (Need(2, is_spared=True, undelivered=lambda: None), None):
+        message = Said(b"c", is_text=True)
+        message.hearing = Hearing()
+        message.hearing.done(need)
+        queue.put(message)
+    assert queue.packed() == [
+        (b"a", True, False),
+        (b"b", False, False),
+        (b"c", True, True),
+        (b"c", True, False),
+    ]

@@ -791,6 +791,44 @@ def test_what_waits_for_the_service_waits_elsewhere() -> None:
     assert (held.leg.heard, held.leg.relayed) == ([b"a", b"b"], [b"of others"])
 
 
+def test_what_waits_is_listened_to_again_elsewhere_and_helped_once() -> None:
+    """Red where a message at risk waits elsewhere as if nobody had ever listened to it."""
+    lost: list[str] = []
+    held = Held()
+    held.went()
+    for text, is_at_risk in ((b"dark", True), (b"well", False)):
+        held.means.hearing = Hearing()
+        need = Need(2, is_spared=True, undelivered=lambda: lost.append("here"))
+        held.means.hearing.done(need if is_at_risk else None)
+        held.client_says(text)
+    before = held.tether
+    held.means.listened.clear()
+    held.means.hearing = hearing = Hearing()
+    held.moves()
+    assert (held.means.listened, held.means.helped) == ([b"dark", b"well"], [b"dark"])
+    need = Need(2, is_spared=True, undelivered=lambda: lost.append("there"))
+    need.is_kept = True
+    hearing.done(need)
+    held.client_comes()
+    held.tether.end(LATER, b"away")
+    assert (held.means.fates, lost) == (["kept"], ["there"])
+    before.lost()
+    assert lost == ["there", "here"]
+
+
+def test_elsewhere_all_waits_that_has_waited_here() -> None:
+    """Red where what is beyond the bounds of who goes on is dropped without a word."""
+    held = Held()
+    held.went()
+    held.client_says(b"a", b"b")
+    held.tether.service_hears(b"of others")
+    held.terms.bounds.messages = 1
+    held.moves()
+    held.client_comes()
+    held.came()
+    assert (held.leg.heard, held.leg.relayed) == ([b"a", b"b"], [b"of others"])
+
+
 def test_what_had_no_answer_may_be_said_again_elsewhere() -> None:
     held = Held()
     held.client_says(b'{"id": "message-1"}')

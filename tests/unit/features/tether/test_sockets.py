@@ -782,3 +782,67 @@ def test_one_that_is_just_being_put_down_does_not_go_on_here(*, is_down: bool) -
     house.sockets.erase("today/p1")
     store.put[0][1](is_down)
     assert (told, len(house.sockets)) == ([is_down], 0)
+
+
+def test_what_waits_is_heard_again_where_it_goes_on_by_its_session_and_helped_once() -> None:
+    house, store = _afar()
+    socket, hearer = house.came("/ws?session_id=s1")
+    hearer.message(b"dark", is_text=True)
+    hearer.message(b"well", is_text=True)
+    other, there = _beyond(house)
+    target = "/ws?session_id=s1"
+    hearer.closed(1006)
+    _, again = other.came(target)
+    house.sockets.give(there.asked[0], lambda _: None)
+    parcel, put = store.put[-1]
+    put(True)
+    there.told[0](parcel)
+    assert socket.texts() == ["card"]
+    assert other.desk.listened == [b"dark", b"well"]
+    assert other.desk.sessions == house.desk.sessions
+    back = other.sockets.find(there.asked[0])
+    assert back is None  # its client is there
+    assert parcel.contents.card == (b"card", True)
+    assert (house.desk.lost, other.desk.lost) == ([], [])
+    again.closed(1000)
+    assert other.desk.lost == [b"dark"]
+
+
+@pytest.mark.parametrize(
+    ("is_asked", "is_down", "lost"),
+    [(True, True, []), (True, False, [b"dark"]), (False, True, [b"dark"])],
+)
+def test_what_a_worker_that_leaves_has_put_down_for_nobody_counts_as_not_arrived(
+    lost: list[bytes], *, is_asked: bool, is_down: bool
+) -> None:
+    """Red where a message at risk is gone with its worker, and its record says that it arrived."""
+    house, store = _afar()
+    _, hearer = house.came("/ws?session_id=s1")
+    hearer.message(b"dark", is_text=True)
+    hearer.closed(1006)
+    other, asking = _beyond(house)
+    other.came("/ws?session_id=s1")
+    assert not house.sockets.leave()
+    if is_asked:
+        house.sockets.give(asking.asked[0], lambda _: None)
+    store.put[0][1](is_down)
+    assert house.desk.lost == lost
+    assert house.sockets.leave()
+
+
+def test_what_there_is_no_time_to_put_down_ends_and_counts_as_not_arrived() -> None:
+    house, store = _afar()
+    _, parting = house.joined("/ws?session_id=s0")
+    parting.closed(1006)
+    house.sockets.leave()  # its service does not answer
+    (socket, there), (_, away) = (house.came(f"/ws?session_id={name}") for name in ("s1", "s2"))
+    there.message(b"dark s1", is_text=True)
+    away.message(b"dark s2", is_text=True)
+    away.closed(1006)
+    house.sockets.leave()  # and the store not
+    house.sockets.stop()
+    assert sorted(house.desk.lost) == [b"dark s1", b"dark s2"]
+    assert socket.ended == (1012, b"the worker goes: connect again")
+    assert (len(house.sockets), house.kept) == (0, [])
+    store.put[0][1](True)
+    assert house.sockets.leave()

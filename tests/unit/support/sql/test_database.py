@@ -62,13 +62,14 @@ def test_sqlite_keeps_what_is_committed_and_lets_who_reads_go_on(tmp_path: Path)
         database = Database(in_folder(tmp_path))
         found = []
         async with database.read() as connection:
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout"):
+            names = ("journal_mode", "synchronous", "secure_delete", "foreign_keys", "busy_timeout")
+            for name in names:
                 row = await connection.execute(text(f"PRAGMA {name}"))
                 found.append(row.scalar_one())
         await database.close()
         return found
 
-    assert asyncio.run(said()) == ["wal", 2, 1, 5000]
+    assert asyncio.run(said()) == ["wal", 2, 1, 1, 5000]
 
 
 def test_its_file_is_for_its_owner_alone(tmp_path: Path) -> None:
