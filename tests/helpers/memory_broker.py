@@ -115,6 +115,11 @@ class MemoryBroker:
         await self._late()
         return told
 
+    async def erase(self, channel: str) -> None:
+        await self._answer("erase")
+        for of in (self.store.kept, self.store.tops, self.store.present):
+            of.pop(channel, None)
+
     async def follow(self, channel: str) -> None:
         await self._answer("follow")
         self.followed.add(channel)

@@ -87,6 +87,10 @@ class MemoryInbox:
     async def forget(self, user: str, id: str) -> bool:
         return self._box(user).forget(id)
 
+    async def erase(self, user: str) -> None:
+        self._look()
+        self.boxes.pop(user, None)
+
     def _box(self, user: str) -> Box:
         self._look()
         return self.boxes.setdefault(user, Box())

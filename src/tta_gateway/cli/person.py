@@ -1,11 +1,15 @@
 """`tta-gateway person`: what the gateway keeps of a person."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from tta_gateway.cli.configured import FILE
 from tta_gateway.cli.running import administered
+
+_PARTS: Final = {"keys": "keys of this node", "database": "database", "store": "Valkey"}
 
 
 @click.group()
@@ -20,7 +24,7 @@ def person() -> None:
 def erase_person(*, file: Path, name: str, reason: str) -> None:
     """Make what somebody has written unreadable for good: NAME is as incidents say it."""
     made = administered(file, "POST", "/erasures", {"person": name, "reason": reason})
-    done = "done here; other nodes follow" if made["here"] else "not done here yet: see the log"
+    done = "done here; other nodes follow" if made["here"] else f"{_undone(made)}: see the log"
     click.echo(f"{made['id']}  {made['person']}  {done}")
 
 
@@ -29,5 +33,10 @@ def erase_person(*, file: Path, name: str, reason: str) -> None:
 def list_erased(file: Path) -> None:
     """Show whose keys were erased, why and by whom, the newest first."""
     for one in administered(file, "GET", "/erasures")["erasures"]:
-        here = "" if one["here"] else "  not done here yet"
+        here = "" if one["here"] else f"  {_undone(one)}"
         click.echo(f"{one['at']}  {one['person']}  by {one['by']}: {one['reason']}{here}")
+
+
+def _undone(one: Mapping[str, Any]) -> str:
+    waits = ", ".join(_PARTS.get(part, part) for part in one["waits"])
+    return f"not done here yet, is tried again ({waits})"

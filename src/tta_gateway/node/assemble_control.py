@@ -49,7 +49,7 @@ from tta_gateway.node.caring import Caring
 from tta_gateway.node.carrying import Carrying, register_of
 from tta_gateway.node.carrying import Outside as Incoming
 from tta_gateway.node.changing import ROLES, Changing, Granting
-from tta_gateway.node.channel_calls import Now, server_api, shown_by
+from tta_gateway.node.channel_calls import Now, forgetting, server_api, shown_by
 from tta_gateway.node.channel_store import ASKS_OF_DISK
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
@@ -59,6 +59,7 @@ from tta_gateway.node.elsewhere import Elsewhere
 from tta_gateway.node.erasing import KIND, Erasing
 from tta_gateway.node.error_reading import ErrorReading
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.forgetting import Forgetting
 from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.hearing import listening
@@ -397,8 +398,15 @@ class Control:
             open=self._open_database,
             is_there=self._has_database,
             register=self._register,
+            forgetting=self._forgetting(clock),
+            put=self.findings.put,
             shown=self.issuance.bearers.themselves,
             is_admin=admin_token.shows(self._admin_token),
+        )
+
+    def _forgetting(self, clock: Clock) -> Forgetting:
+        return forgetting(
+            lambda: self.snapshot, self._client, log=self.log, clock=clock, died=self.died
         )
 
     def _change_store(self) -> "ChangeStore[AsyncConnection]":

@@ -45,6 +45,7 @@ from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.inquiry import Inquiries, Sparing
 from tta_gateway.node.key_ring import people_of
 from tta_gateway.node.limiting import Limiting
+from tta_gateway.node.live_erasures import LiveErasures
 from tta_gateway.node.policies import Reach, bound, policies
 from tta_gateway.node.proving import Proving
 from tta_gateway.node.real_time import RealTime
@@ -144,6 +145,8 @@ class Worker:
             self._sections, self.parts.live, wall=self.clock.wall, streams=self.streams
         )
         self.proving.missing = self.telling.key_missing
+        self.erasures = LiveErasures(self._sections, self.parts.live)
+        self.erasures.ends.append(self.streams.erased)
         self.hearing = Hearing(clock, until=0.0)
         self.admitting = Admitting(self.registry, self.loop, clock=clock)
         self.shielding = Shielding(
@@ -283,6 +286,7 @@ class Worker:
             registry=self.registry,
             died=self.died,
         )
+        self.erasures.ends.insert(0, self.tethering.sockets.erase)
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,
@@ -373,6 +377,7 @@ class Worker:
         believed = partial(bound, self.snapshot, "identity", IdentityBound)
         await self.proving.follow(parts.live, self.policies, believed)
         self.shielding.follow(parts.live)
+        self.erasures.follow(parts.live)
         self._word.follow(parts.live)
         self.limiting.follow(parts.live)
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):

@@ -1,11 +1,11 @@
 """Channels as control asks of them for services: it publishes and looks, and hears nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
-from tta_gateway.features.realtime.bound import InboxBound, RealtimeBound
+from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, RealtimeBound
 from tta_gateway.features.realtime.codes import INTERNAL
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
@@ -15,8 +15,10 @@ from tta_gateway.features.realtime.mail import Mail
 from tta_gateway.features.realtime.post_office import PostOffice
 from tta_gateway.features.realtime.server_api import Out, ServerApi, Shown
 from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
+from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.kernel.listening import Heard, Judged, Listener, Place, Speaker
 from tta_gateway.node.channel_store import Ear, boxes
+from tta_gateway.node.forgetting import Done, Forgetting
 from tta_gateway.node.hearing import mode_in
 from tta_gateway.node.vaults import following
 from tta_gateway.snapshot.model import Snapshot
@@ -67,6 +69,11 @@ class Now:
         self._read()
         return self._bound.inbox
 
+    def rules(self) -> Sequence[ChannelRule]:
+        """Return what holds in channels of each kind."""
+        self._read()
+        return self._bound.channels
+
     def _read(self) -> None:
         raw = bytes(self._snapshot().features.get("realtime", _NOTHING))
         if raw != self._raw:
@@ -87,18 +94,43 @@ def server_api(
 
     `disk` is a client of it that nobody else uses (features/realtime/disk.py).
     """
-    draw = Identifiers(clock.wall).uuid7
+    fresh = _fresh(clock)
     now, asked = Now(snapshot), Disk(disk, died=died)
-
-    def fresh() -> str:
-        return draw().decode()
-
     broker = ValkeyBroker(client, disk=asked, listener=Ear(), fresh=fresh, tell=log.event)
     orders = BrokerErrands(broker, worker=fresh(), doer=Idle(), tell=log.event, died=died)
     broker.vault = following(log, snapshot)
     inboxes = boxes(client, asked, wall=clock.wall, vault=broker.vault)
     mail = Mail(inboxes, kinds=now.kinds, fresh=fresh, wall=clock.wall)
     return ServerApi(now.kinds, broker, orders, clock, post=PostOffice(mail, now.inbox))
+
+
+def forgetting(
+    snapshot: Callable[[], Snapshot],
+    client: Callable[[], Valkey | None],
+    *,
+    log: EventLog,
+    clock: Clock,
+    died: Died,
+) -> Forgetting:
+    """Return what deletes what is kept of people, in the store that the configuration names."""
+    disk = Disk(client, died=died)  # which nobody asks, who only deletes
+    broker = ValkeyBroker(client, disk=disk, listener=Ear(), fresh=_fresh(clock), tell=log.event)
+    broker.vault = following(log, snapshot)
+    return Forgetting(
+        Done(client),
+        ValkeyInbox(client, wall=clock.wall),
+        broker,
+        rules=Now(snapshot).rules,
+        has_store=lambda: snapshot().state is not None,
+        is_own=lambda: (found := snapshot().state) is not None and found.embedded,
+        monotonic=clock.monotonic,
+    )
+
+
+def _fresh(clock: Clock) -> Callable[[], str]:
+    """Return what makes names that nobody has made before."""
+    draw = Identifiers(clock.wall).uuid7
+    return lambda: draw().decode()
 
 
 def shown_by(listener: Listener) -> Shown:

@@ -4,14 +4,20 @@ An erasure is a change that has been made (features/changes): the database holds
 each node looks there, and erases the key in its own state folder once, and the one in the database
 with which incidents are sealed there.  A node that was away does so when it is back; what it brings
 from before is not kept (features/escalation/sql_rows.py).
+
+What stands in Valkey is deleted (node/forgetting.py), and workers end what is open of that person
+(node/live_erasures.py), which needs neither Valkey nor anybody's tokens.  Each of the three is
+tried at every look until it is done; until then the erasure says that it waits for it.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+import msgspec
 from fastapi import HTTPException
 
 from tta_gateway.features.access.algorithm import Book
@@ -19,9 +25,11 @@ from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.access.policy import book_of
 from tta_gateway.features.changes.algorithm import State
 from tta_gateway.features.changes.store import Away, Change, ChangeStore
-from tta_gateway.features.erasure.api import Erasure
+from tta_gateway.features.erasure.api import Erasure, Part
+from tta_gateway.features.erasure.bound import ERASED, Erased
 from tta_gateway.features.escalation import register as escalation
 from tta_gateway.features.escalation.register import Register
+from tta_gateway.features.realtime.broker import Away as StoreAway
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.incident import NETWORK, whose_key
 from tta_gateway.kernel.principal import Principal
@@ -51,9 +59,11 @@ MOST: Final = 200
 PAUSE: Final = 2.0
 """Seconds between two looks at what others have decided."""
 OVERLAP: Final = 86_400.0
-"""Seconds by which the clocks of nodes may differ."""
+"""Seconds by which the clocks of nodes may differ, and in which workers are told."""
 PATIENCE: Final = 5.0
 """Seconds for a database that is just being opened."""
+ALL: Final[tuple[Part, ...]] = ("keys", "database", "store")
+"""What is done of an erasure, in this order."""
 _AGAIN: Final = 0.1  # seconds
 _FORBIDDEN: Final = 403
 _AWAY: Final = "The database cannot be asked at the moment: see `/admin/v1/node`, and ask again."
@@ -61,6 +71,41 @@ _TWO: Final = (
     "Here changes need two people (`access.two_person`): propose it as one of the kind "
     '`erasure`, `{"person": …}`, at `/admin/v1/changes`.'
 )
+
+
+class Forgets(Protocol):
+    """Who deletes what is kept of people in the store for state."""
+
+    async def forget(self, person: str, *, id: str) -> bool:
+        """Delete it; tell whether that is so for good, or ask again soon.  StoreAway."""
+        ...
+
+
+class Recent:
+    """What workers are told, so that they end what is open of who has been erased."""
+
+    def __init__(
+        self, put: Callable[[str, msgspec.Struct | None], None], wall: Callable[[], float]
+    ) -> None:
+        """Tell them by live sections."""
+        self._put = put
+        self._wall = wall
+        self._has_looked = False
+        self._seen: set[str] = set()
+        self._told: dict[str, tuple[str, float]] = {}
+        """who, and until when, by the id of the erasure"""
+
+    def tell(self, found: list[Change]) -> None:
+        """Tell of those that were decided of late, or could not be seen before."""
+        now = self._wall()
+        for one in found:
+            if one.id not in self._seen and (self._has_looked or one.decided > now - OVERLAP):
+                self._told[one.id] = (_person(one), now + OVERLAP)
+            self._seen.add(one.id)
+        self._has_looked = True
+        self._told = {id: told for id, told in self._told.items() if told[1] > now}
+        people = {id: person for id, (person, _) in self._told.items()}
+        self._put(ERASED, Erased(people=people) if people else None)
 
 
 class Erasing:
@@ -75,14 +120,16 @@ class Erasing:
         open: Callable[[], None],
         is_there: Callable[[], bool],
         register: Callable[[], Register],
+        forgetting: Forgets,
+        put: Callable[[str, msgspec.Struct | None], None],
         shown: Callable[[str | None], Principal],
         is_admin: Callable[[str], bool],
     ) -> None:
         """Begin without a configuration.
 
         `store` returns where changes are kept, `open` has the database opened, `is_there` tells
-        whether it is; `register` returns where incidents of all nodes are; `shown` returns whose
-        access token it is, or raises ClientFault.
+        whether it is; `register` returns where incidents of all nodes are; `put` tells workers, by
+        live sections; `shown` returns whose access token it is, or raises ClientFault.
         """
         self._log = log
         self._wall = clock.wall
@@ -91,6 +138,8 @@ class Erasing:
         self._open = open
         self._is_there = is_there
         self._register = register
+        self._forgetting = forgetting
+        self._recent = Recent(put, clock.wall)
         self._shown = shown
         self._is_admin = is_admin
         self._store: ChangeStore[Transaction] | None = None
@@ -99,7 +148,9 @@ class Erasing:
         self._is_two = False
         self._since = 0.0
         self._done: set[str] = set()
-        self._failed: set[str] = set()
+        self._waits: dict[str, set[Part]] = {}
+        """what is to be done yet, of those that have been looked at and are not done for good"""
+        self._failed: set[tuple[str, Part]] = set()
 
     def adopt(self, parts: Parts) -> None:
         """Go by this configuration."""
@@ -175,13 +226,15 @@ class Erasing:
         return self._store
 
     def _told(self, one: Change) -> Erasure:
+        left = () if one.id in self._done else self._waits.get(one.id, ALL)
         return Erasure(
             id=one.id,
             person=_person(one),
             reason=one.reason,
             by=one.decided_by,
             at=one.decided,
-            here=one.id in self._done,
+            here=not left,
+            waits=tuple(part for part in ALL if part in left),
         )
 
     # A change that two people make
@@ -224,25 +277,55 @@ class Erasing:
             found = await self._changes().applied(KIND, self._since)
         except Away:
             return
-        for one in found:
-            if one.id in self._done:
-                continue
-            if await asyncio.to_thread(self._erase, one) and await self._erase_of_all(one):
-                self._done.add(one.id)
-                self._since = max(self._since, one.decided - OVERLAP)
+        self._recent.tell(found)
+        undone = [one for one in found if one.id not in self._done]
+        for one in undone:
+            await self._erase_keys(one)
+        for one in undone:
+            if not await self._forget(one):
+                break  # the store is away for all of them
+        self._look_on_from(found)
+
+    def _look_on_from(self, found: list[Change]) -> None:
+        """Look next time at what may be new, and at what is not done."""
+        if found:
+            since = min((one.decided for one in found if one.id not in self._done), default=inf)
+            self._since = max(self._since, min(since, found[-1].decided) - OVERLAP)
+
+    async def _erase_keys(self, one: Change) -> None:
+        """Erase the key of this node, and then the one that all have."""
+        waits = self._waits.setdefault(one.id, set(ALL))
+        if "keys" in waits and await asyncio.to_thread(self._erase, one):
+            waits.discard("keys")
+        if "keys" not in waits and "database" in waits and await self._erase_of_all(one):
+            waits.discard("database")
+
+    async def _forget(self, one: Change) -> bool:
+        """Have it deleted from the store; False if that is away."""
+        waits = self._waits.setdefault(one.id, set())
+        try:
+            is_settled = await self._forgetting.forget(_person(one), id=one.id)
+        except StoreAway as away:
+            self._complain(one, "store", f"the store for state: {away.reason}")
+            return False
+        waits.discard("store")
+        if is_settled and not waits:
+            self._done.add(one.id)
+            self._waits.pop(one.id, None)
+        return True
 
     async def _erase_of_all(self, one: Change) -> bool:
         """Erase the key in the database, which the first node to come does for all."""
         try:
             await self._register().erase(_person(one), id=one.id, at=one.decided)
         except (escalation.Away, Unavailable) as error:
-            self._complain(one, str(error))
+            self._complain(one, "database", str(error))
             return False
         return True
 
-    def _complain(self, one: Change, why: str) -> None:
-        if one.id not in self._failed:
-            self._failed.add(one.id)
+    def _complain(self, one: Change, part: Part, why: str) -> None:
+        if (one.id, part) not in self._failed:
+            self._failed.add((one.id, part))
             self._log.event("person_not_erased", id=one.id, error=why)
 
     def _erase(self, one: Change) -> bool:
@@ -255,7 +338,7 @@ class Erasing:
             finally:
                 store.close()
         except OSError as error:
-            self._complain(one, str(error))
+            self._complain(one, "keys", str(error))
             return False
         if was_there:
             self._log.event("person_erased", id=one.id, by=one.decided_by)

@@ -9,6 +9,9 @@ clients name have a channel of the cards that may be meant.
 So a worker that leaves puts down what it has, and who comes within `resume` goes on.  What had not
 been put down when a worker died is lost: whoever asks for it hears nothing, and begins anew.
 
+Where the tethers of somebody are is written down before they are put down, so that they can be
+deleted once that person is erased (`erase_tethers`).
+
 All of it is sealed as channels are; the names of these channels begin with `!`, as no channel of a
 client may.
 """
@@ -23,7 +26,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tta_gateway.features.realtime.broker import Away, Broker, Published
+from tta_gateway.features.realtime.broker import Archive, Away, Broker, Published
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
 from tta_gateway.features.tether.kept import may_have
 from tta_gateway.features.tether.parcel import Parcel
@@ -44,6 +47,8 @@ _MEANT: Final = 4  # cards of a session that are looked at, the newest first
 _LIFE: Final = 900  # seconds
 _CARD: Final = Keeping(size=1, seconds=_LIFE, epoch_seconds=_LIFE)
 _SESSION: Final = Keeping(size=8, seconds=_LIFE, epoch_seconds=_LIFE)
+_MOST_OF_ONE: Final = 100
+_OF_ONE: Final = Keeping(size=_MOST_OF_ONE, seconds=_LIFE, epoch_seconds=_LIFE)
 _NOTHING: Final = Keeping()
 Key = tuple[str, str, str]
 Said = Literal["here", "down", "not"]
@@ -79,6 +84,7 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _card: Final[Callable[[bytes], At | Down]] = msgspec.msgpack.Decoder(At | Down).decode
+_channels: Final[Callable[[bytes], list[str]]] = msgspec.msgpack.Decoder(list[str]).decode
 _errand: Final[Callable[[bytes], Wanted | Answer]] = msgspec.msgpack.Decoder(Wanted | Answer).decode
 Give = Callable[[Ask, Callable[[bool], None]], bool]
 
@@ -216,16 +222,31 @@ class TetherNodes:
         finally:
             told(is_down)
 
+    async def _enlist(self, parcel: Parcel) -> None:
+        """Have it be found by whose it is."""
+        if parcel.principal is None:
+            return
+        channels = [_card_of(name_of(parcel.token))]
+        if parcel.key is not None:
+            channels.append(_channel_for(parcel.key))
+        said = Publication(_encode(channels))
+        await self._broker.publish(_channel_about(parcel.principal.key), said, keeping=_OF_ONE)
+
     async def _written(self, name: str, card: Down, *, keeping: Keeping) -> None:
-        """Write a card once, in several tries if need be: it is all that there is."""
+        """Write a card once, in several tries if need be: it is all that there is.
+
+        Whose it is comes first, so that nothing stands there that could not be erased.
+        """
         key = f"put {self._worker} {next(self._numbers)}"
         for pause in AGAIN:
             try:
+                await self._enlist(card.parcel)
                 await self._write(name, card, keeping=keeping, key=key)
             except Away:
                 await asyncio.sleep(pause)
             else:
                 return
+        await self._enlist(card.parcel)
         await self._write(name, card, keeping=keeping, key=key)
 
     def _wanted(self, wanted: Wanted) -> None:
@@ -372,6 +393,25 @@ class TetherNodes:
         """Go on: who waits for an answer reads the card all the same, when its time is over."""
 
 
+async def erase_tethers(archive: Archive, person: str, *, is_last: bool) -> None:
+    """Delete what has been put down of somebody; Away.
+
+    One may be on its way behind what is said of it: what says so goes with the last time.
+    """
+    listed = _channel_about(person)
+    stored = await archive.history(listed, since=None, limit=-1)
+    found = {channel for one in stored.publications for channel in _listed_in(one.data)}
+    for channel in [*found, *([listed] if is_last else ())]:
+        await archive.erase(channel)
+
+
+def _listed_in(data: bytes) -> list[str]:
+    try:
+        return _channels(data)
+    except msgspec.MsgspecError:  # of another gateway's version: it goes by time
+        return []
+
+
 def name_of(token: str) -> str:
     """Return the name of a tether's card: who knows it does not know the token."""
     return blake2b(token.encode(), digest_size=16).hexdigest()
@@ -383,6 +423,10 @@ def _card_of(name: str) -> str:
 
 def _channel_for(key: Key) -> str:
     return f"!tethers:{name_of(repr(key))}"
+
+
+def _channel_about(person: str) -> str:
+    return f"!tethers-of:{name_of(person)}"
 
 
 def _channel_of(worker: str) -> str:

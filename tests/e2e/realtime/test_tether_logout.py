@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 from tests.helpers.clients import PATIENCE
 from tests.helpers.issuing_gateway import AUTH, Answer, Issuing, issuing
 from tests.helpers.slow import wait_until
+from tta_gateway.features.identity.bound import OWN_ISSUER
 
 pytestmark = pytest.mark.e2e
 
@@ -93,6 +94,34 @@ def test_a_logout_ends_what_is_kept_for_a_client_that_is_away(
     time.sleep(0.3)
     assert len(service.open) == 1
     one.ask("POST", f"{AUTH}/logout", {}, token=said.told["access_token"])
+    assert wait_until(lambda: not service.open)
+    back, fresh = opened(one, again, f"?resume={told['resume']}&received=0")
+    assert fresh["resumed"] is False
+    back.close()
+
+
+def test_an_erasure_ends_both_and_may_be_followed_by_another_beginning(
+    one: Issuing, service: Service
+) -> None:
+    """Red without `erase` in features/tether/sockets.py."""
+    one.user("ann")
+    said, again = one.login("ann"), one.login("ann")
+    there, _ = opened(one, said)
+    away, told = opened(one, again)
+    for socket in (there, away):
+        socket.send("hello")
+        assert socket.recv(PATIENCE) == "hello"
+    away.socket.shutdown(2)
+    time.sleep(0.3)
+    assert len(service.open) == 2
+    claims = one.claims(said.told["access_token"])
+    body = {"person": f"{OWN_ISSUER}/{claims['sub']}", "reason": "asked for by her"}
+    erased = one.administer("POST", "/erasures", body)
+    assert (erased.status, erased.told["here"]) == (201, True)
+    with pytest.raises(ConnectionClosed) as raised:
+        there.recv(PATIENCE)
+    assert raised.value.rcvd is not None
+    assert raised.value.rcvd.code == 1001
     assert wait_until(lambda: not service.open)
     back, fresh = opened(one, again, f"?resume={told['resume']}&received=0")
     assert fresh["resumed"] is False

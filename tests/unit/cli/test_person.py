@@ -11,7 +11,9 @@ ERASED: Told = {
     "by": "eve",
     "at": "today",
     "here": True,
+    "waits": [],
 }
+UNDONE: Told = {**ERASED, "here": False, "waits": ["database", "store"]}
 
 
 def test_a_person_is_erased_with_a_reason(file: Path, administration: Administration) -> None:
@@ -25,13 +27,13 @@ def test_a_person_is_erased_with_a_reason(file: Path, administration: Administra
 def test_it_is_said_where_this_node_has_not_done_it_yet(
     file: Path, administration: Administration
 ) -> None:
-    administration.says({**ERASED, "here": False})
+    administration.says(UNDONE)
     result = run("person", "erase", "clinic/ada", "--reason", "asked for by her", "-c", str(file))
-    assert "not done here yet" in result.output
+    assert "not done here yet, is tried again (database, Valkey): see the log" in result.output
 
 
 def test_who_was_erased_is_shown(file: Path, administration: Administration) -> None:
-    administration.says({"erasures": [ERASED, {**ERASED, "here": False}]})
+    administration.says({"erasures": [ERASED, UNDONE]})
     first, second = run("person", "erased", "-c", str(file)).output.splitlines()
     assert first == "today  clinic/ada  by eve: asked for by her"
-    assert second.endswith("not done here yet")
+    assert second.endswith("not done here yet, is tried again (database, Valkey)")

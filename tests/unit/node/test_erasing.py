@@ -17,14 +17,17 @@ from tests.helpers.incidents import a_report
 from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.changes.algorithm import State
 from tta_gateway.features.erasure.api import Erasure
+from tta_gateway.features.erasure.bound import ERASED
+from tta_gateway.features.erasure.bound import Erased as ErasedPeople
 from tta_gateway.features.escalation.register import Away
 from tta_gateway.features.identity.problems import MISSING, NO_PERSON
+from tta_gateway.features.realtime.broker import Away as StoreAway
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.incident import Report
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.two_person import Unfit
 from tta_gateway.node import erasing
-from tta_gateway.node.erasing import KIND, Erasing
+from tta_gateway.node.erasing import KIND, OVERLAP, Erasing
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import EVIDENCE, text_of
 from tta_gateway.snapshot.model import Snapshot
@@ -49,6 +52,20 @@ class Register:
         self.erased.append((person, id, at))
 
 
+class Forgets:
+    """The store for state, which may be away, and is done for good at the third time."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.asked: list[tuple[str, str]] = []
+
+    async def forget(self, person: str, *, id: str) -> bool:
+        if self.is_away:
+            raise StoreAway("cut", may_be_done=False)
+        self.asked.append((person, id))
+        return self.asked.count((person, id)) >= 3
+
+
 class House:
     """A node; who shows `Bearer admin` is the administration, others show subject and role."""
 
@@ -56,7 +73,9 @@ class House:
         folder.mkdir(exist_ok=True)
         self.folder, self.store, self.events = folder, store, Events()
         self.is_open = True
-        self.register = Register()
+        self.register, self.forgets = Register(), Forgets()
+        self.told: list[dict[str, str]] = []
+        self.clock = FakeClock(wall=2_000_000.0)
         self.opened = 0
         access = msgspec.Raw(msgspec.msgpack.encode(AccessBound(two_person=two_person)))
         self.snapshot = Snapshot(
@@ -69,16 +88,23 @@ class House:
         )
         self.erasing = Erasing(
             cast("Any", self.events),
-            FakeClock(wall=2_000_000.0),
+            self.clock,
             store=lambda: cast("Any", store),
             open=self._opened,
             is_there=lambda: self.is_open,
             register=lambda: cast("Any", self.register),
+            forgetting=self.forgets,
+            put=self._put,
             shown=self._shown,
             is_admin=lambda said: said == "Bearer admin",
         )
         self.erasing.adopt(parted(self.snapshot))
         self.envelope = Envelope(KeyStore(folder, ring_of(self.snapshot)))
+
+    def _put(self, name: str, said: msgspec.Struct | None) -> None:
+        assert name == ERASED
+        assert said is None or isinstance(said, ErasedPeople)
+        self.told.append({} if said is None else said.people)
 
     def _opened(self) -> None:
         self.opened += 1
@@ -288,3 +314,71 @@ def test_the_key_that_all_nodes_have_is_erased_as_well_or_it_is_not_done(house: 
     assert house.register.erased == [(ADA, told.id, told.at)]
     house.look()
     assert len(house.register.erased) == 1
+
+
+def test_what_stands_in_the_store_is_deleted_until_that_is_so_for_good(house: House) -> None:
+    told = house.erase()
+    assert (told.here, told.waits) == (True, ())
+    for _ in range(4):
+        house.look()
+    assert house.forgets.asked == [(ADA, told.id)] * 3
+
+
+def test_a_store_that_is_away_is_waited_for_however_long_and_the_erasure_says_so(
+    house: House,
+) -> None:
+    """Red where `_since` goes on from what is done alone."""
+    theirs = house.written()
+    house.forgets.is_away = True
+    first = house.erase()
+    assert (first.here, first.waits) == (False, ("store",))
+    assert not is_readable(house, theirs)
+    house.clock.advance(3 * OVERLAP)
+    house.look()
+    second = house.erase("clinic/ben")
+    assert second.waits == ("store",)
+    assert [name for name, _ in house.events.told].count("person_not_erased") == 1
+    house.forgets.is_away = False
+    house.look()
+    assert [one.waits for one in asyncio.run(house.erasing.all())] == [(), ()]
+    assert house.forgets.asked == [(ADA, first.id), ("clinic/ben", second.id)]
+    assert len(house.register.erased) == 2
+
+
+def test_an_older_one_is_looked_at_for_as_long_as_it_is_not_done(house: House) -> None:
+    house.register.is_away = True
+    first = house.erase()
+    assert first.waits == ("database",)
+    house.clock.advance(3 * OVERLAP)
+    other = house.erase("clinic/ben")
+    house.look()
+    house.register.is_away = False
+    house.look()
+    assert [one[1] for one in house.register.erased] == [first.id, other.id]
+
+
+def test_workers_are_told_of_those_that_are_new_here_for_a_day(
+    house: House, store: MemoryChanges, tmp_path: Path
+) -> None:
+    house.look()
+    assert house.told == [{}]
+    first = house.erase()
+    assert house.told[-1] == {first.id: ADA}
+    house.clock.advance(OVERLAP / 2)
+    second = house.erase()
+    assert house.told[-1] == {first.id: ADA, second.id: ADA}
+    house.clock.advance(OVERLAP / 2)
+    house.look()
+    assert house.told[-1] == {second.id: ADA}
+    begun_anew = House(tmp_path / "two", store)
+    begun_anew.clock.advance(3 * OVERLAP)
+    begun_anew.look()
+    assert begun_anew.told == [{}]
+    late = House(tmp_path / "three", MemoryChanges())
+    late.look()
+    late.clock.advance(3 * OVERLAP)
+    late.erasing._store = cast("Any", store)
+    late.look()  # the database was away for days
+    assert late.told[-1] == {first.id: ADA, second.id: ADA}
+    late.envelope.store.close()
+    begun_anew.envelope.store.close()

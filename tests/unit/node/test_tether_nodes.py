@@ -19,7 +19,7 @@ from tta_gateway.features.tether.parcel import Contents, Parcel
 from tta_gateway.features.tether.relay import Ask
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.node import tether_nodes
-from tta_gateway.node.tether_nodes import RENEWED, At, TetherNodes, name_of
+from tta_gateway.node.tether_nodes import RENEWED, At, TetherNodes, erase_tethers, name_of
 
 ADA = Principal(subject="ada", issuer="today", session="login 1")
 KEY = ("today/ada", "chat /ws", "s1")
@@ -419,6 +419,36 @@ async def test_what_is_put_down_is_not_said_to_be_here_behind_that() -> None:
     await settle()
     assert told == [True]
     assert await two.seek(an_ask()) is not None
+
+
+@on_a_loop
+async def test_what_has_been_put_down_is_deleted_once_its_person_is_erased() -> None:
+    """Red without `_enlist`."""
+    one, two = await workers("one", "two")
+    ben = Principal(subject="ben", issuer="today", session="login 1")
+    ours = [a_parcel("t1"), a_parcel("t2", key=None)]
+    others = [a_parcel("t3", principal=ben, key=None), a_parcel("t4", principal=None, key=None)]
+    for parcel in (*ours, *others):
+        one.nodes.put_down(parcel, lambda _: None)
+        await settle()
+    kept = set(one.store.kept)
+    unknown = Publication(b"\xff")  # of a newer gateway
+    listed = tether_nodes._channel_about("today/ada")
+    await one.broker.publish(listed, unknown, keeping=Keeping(size=9, seconds=9))
+    await erase_tethers(one.broker, "today/ada", is_last=False)
+    assert {name for name in kept if name in one.store.kept} == kept - {
+        f"!tether:{name_of('t1')}",
+        f"!tether:{name_of('t2')}",
+        f"!tethers:{name_of(repr(KEY))}",
+    }
+    assert await two.seek(an_ask("t1")) is None
+    assert await two.seek(an_ask("t3", key=None, principal=ben)) is not None
+    assert await two.seek(an_ask("t4", key=None, principal=None)) is not None
+    one.nodes.put_down(ours[0], lambda _: None)  # it was on its way
+    await settle()
+    await erase_tethers(one.broker, "today/ada", is_last=True)
+    assert await two.seek(an_ask("t1")) is None
+    assert listed not in one.store.kept
 
 
 @on_a_loop

@@ -1,7 +1,7 @@
 """`/admin/v1/erasures`: the keys of people are erased, with a reason."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Protocol, TypeAlias
+from typing import Annotated, Literal, Protocol, TypeAlias
 
 import msgspec
 from fastapi import APIRouter, Header
@@ -12,8 +12,15 @@ from tta_gateway.support.explanation import Explanation
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
 
 
+Part: TypeAlias = Literal["keys", "database", "store"]
+"""Where something of a person is: their key at this node, the one of all nodes, and Valkey."""
+
+
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
-    """An erasure that has been decided; `here`: this node has erased the key, or never had one."""
+    """An erasure that has been decided; `here`: this node has done it, all of it.
+
+    `waits` has what is not done yet, which is tried again and again.
+    """
 
     id: str
     person: str
@@ -21,6 +28,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     at: float
     here: bool
+    waits: tuple[Part, ...] = ()
 
 
 class House(Protocol):
@@ -46,7 +54,7 @@ class Asked(BaseModel):
 
 
 class ErasureShown(BaseModel):
-    """An erasure; `here` tells whether this node has done it."""
+    """An erasure; `here` tells whether this node has done it, `waits` what it still has to do."""
 
     id: str
     person: str
@@ -54,6 +62,7 @@ class ErasureShown(BaseModel):
     by: str
     at: str
     here: bool
+    waits: list[Part]
 
 
 class ErasuresShown(BaseModel):
@@ -92,5 +101,11 @@ def shown(one: Erasure) -> ErasureShown:
     """Return an erasure as it is shown."""
     at = datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return ErasureShown(
-        id=one.id, person=one.person, reason=one.reason, by=one.by, at=at, here=one.here
+        id=one.id,
+        person=one.person,
+        reason=one.reason,
+        by=one.by,
+        at=at,
+        here=one.here,
+        waits=list(one.waits),
     )

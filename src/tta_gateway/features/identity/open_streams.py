@@ -36,6 +36,11 @@ _CHANGED: Final[Farewell] = (
     UNAUTHORIZED,
     b"what you may do has changed: connect again with a new token",
 )
+_ERASED: Final[Farewell] = (
+    REVOKED,
+    UNAUTHORIZED,
+    b"what was kept here has been erased: connect again",
+)
 K = TypeVar("K")
 Later = Callable[[Callable[[], None]], object]
 
@@ -106,6 +111,11 @@ class OpenStreams:
         for subject in subjects:
             whose = self._held if subject == EVERYBODY else self._by_subject.get(subject, ())
             self._end_those(whose, principal_is, _CHANGED)
+
+    def erased(self, person: str) -> None:
+        """End those of somebody (`Principal.key`) of whom nothing is kept: they begin anew."""
+        whose = self._by_subject.get(person.partition("/")[2], ())
+        self._end_those(whose, lambda principal: principal.key == person, _ERASED)
 
     def disbelieved(self, issuers: frozenset[str]) -> None:
         """End those of everybody that none of these issuers has spoken of."""

@@ -80,6 +80,20 @@ class Broker(Protocol):
         ...
 
 
+class Archive(Protocol):
+    """What stands in channels, for who deletes it; every method may raise Away."""
+
+    async def history(
+        self, channel: str, *, since: Position | None, limit: int, reverse: bool = False
+    ) -> Stored:
+        """Return what stands there, as Broker does."""
+        ...
+
+    async def erase(self, channel: str) -> None:
+        """Delete all that is kept of a channel; what comes then is of another epoch."""
+        ...
+
+
 class Listener(Protocol):
     """Hears what happens in channels that are followed, in the order of the store."""
 

@@ -190,6 +190,10 @@ class Inbox(Protocol):
         """Throw a dead letter away; False if there is none."""
         ...
 
+    async def erase(self, user: str) -> None:
+        """Delete all of somebody's letters, and what is known of those that were here."""
+        ...
+
 
 @dataclass(slots=True)
 class _Kept:

@@ -10,6 +10,7 @@ server that lost its part in the meantime, a bus of a cluster that is cut).
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
@@ -40,6 +41,9 @@ _RETURNS: Final = 2.0  # seconds that a probe may take
 _NAME: Final = b"tta:channel:"
 _FARTHEST: Final = (1 << 63) - 1  # no offset is beyond it
 _PRESENCE: Final = (b"until", b"about", b"users")
+_NAMED: Final = (b"meta", b"stream", *_PRESENCE)
+_SEEN: Final = 1000  # keys of the server that are looked at in one step
+_SPECIAL: Final = re.compile(rb"[\\*?\[\]]")
 
 
 class ValkeyBroker:
@@ -136,6 +140,26 @@ class ValkeyBroker:
 
     def _opened(self, channel: str, stored: bytes, offset: int) -> Publication | None:
         return unpack(opened(self.vault(), stored, owner=channel), offset)
+
+    async def erase(self, channel: str) -> None:
+        """Delete all that is kept of a channel: publications, who is there, and known keys.
+
+        What has no name of its own is looked for among all keys of the server, some at a time.
+        """
+        tag = _tag(channel)
+        named = [tag + name for name in _NAMED]
+        await self._ask.command("UNLINK", *named, key=tag)  # of a cluster, who has it is known now
+        cursor = b"0"
+        like = _SPECIAL.sub(rb"\\\g<0>", tag) + b"*"
+        while True:
+            words = ("SCAN", cursor, "MATCH", like, "COUNT", _SEEN)
+            told, found = as_list(await self._ask.command(*words, key=tag))
+            names = [as_bytes(one) for one in as_list(found)]
+            if names:
+                await self._ask.command("UNLINK", *names, key=tag)
+            cursor = as_bytes(told)
+            if cursor == b"0":
+                return
 
     # Who is there
 

@@ -256,6 +256,19 @@ return was
 """
 )
 
+# ARGV: user, now.  Deletes first, since a full server refuses what it cannot keep: see scripts.py.
+_ERASE: Final = Script(
+    _BEGIN
+    + """
+local dead = redis.call('ZCARD', key('dead'))
+local names = {'letters', 'order', 'due', 'tries', 'until', 'done', 'dead', 'graves'}
+for _, name in ipairs(names) do redis.call('DEL', key(name)) end
+index()
+if dead > 0 then redis.call('HINCRBY', part .. 'last', 'dead', -dead) end
+return 1
+"""
+)
+
 
 class ValkeyInbox:
     """An Inbox."""
@@ -377,6 +390,10 @@ class ValkeyInbox:
     async def forget(self, user: str, id: str) -> bool:
         """Throw a dead letter away; False if there is none."""
         return await self._of(_FORGET, user, id) == 1
+
+    async def erase(self, user: str) -> None:
+        """Delete all of somebody's letters, and what is known of those that were here."""
+        await self._of(_ERASE, user)
 
     # In between
 

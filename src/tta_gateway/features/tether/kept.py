@@ -93,6 +93,8 @@ class Kept:
         self.key: Final = key
         self.whose: Final = _whose(guest)
         """Whose it is, of whom only so much is kept; it stays, wherever they come back from."""
+        self.is_erased = False
+        """Whether nothing may be kept of it any more, wherever it is just being put."""
         self.token: Final = keeper.fresh() if parcel is None else parcel.token
         self._bound: Final = bound
         self._keeper: Final = keeper

@@ -49,6 +49,7 @@ MOST_AWAY: Final = 8
 no longer."""
 _NEVER: Final = float("inf")
 _LEAVES: Final = b"the worker goes: connect again"
+_ERASED: Final = b"what was kept has been erased: connect again"
 
 
 class Watch(Protocol):
@@ -211,7 +212,10 @@ class TetherSockets:
     def parted(self, kept: Kept, parcel: Parcel) -> None:
         """Put down what is to go on at another worker."""
         self.watch.forget(kept)
-        self.afar.put_down(parcel, partial(self._put, kept, parcel))
+        if kept.is_erased:
+            self._put(kept, parcel, False)
+        else:
+            self.afar.put_down(parcel, partial(self._put, kept, parcel))
 
     def _put(self, kept: Kept, parcel: Parcel, is_down: bool) -> None:
         """Tell that it is there for others; where it could not be put down it goes on here.
@@ -221,11 +225,12 @@ class TetherSockets:
         waiting = self._parting.pop(kept)
         if is_down:
             self.counted("handed_over")
-        elif self.is_leaving:
+        elif self.is_leaving or kept.is_erased:
             self.counted("ended")
         else:
             self.take_up(parcel, kept.guest)
-        if self.is_leaving and (not is_down or all(one is _nobody_waits for one in waiting)):
+        is_unasked = not is_down or all(one is _nobody_waits for one in waiting)
+        if kept.is_erased or (self.is_leaving and is_unasked):
             kept.tether.lost()
         for told in waiting:
             told(is_down)
@@ -242,6 +247,13 @@ class TetherSockets:
             else:
                 kept.tether.end(RESTART, _LEAVES)
         return not self._parting and all(one.is_here for one in self._by_token.values())
+
+    def erase(self, whose: str) -> None:
+        """End all tethers of somebody, whether or not a client is there: nothing is kept of it."""
+        for kept in self._parting:
+            kept.is_erased = kept.is_erased or kept.whose == whose
+        for kept in [one for one in self._by_token.values() if one.whose == whose]:
+            kept.tether.end(GOING_AWAY, _ERASED)
 
     def stop(self) -> None:
         """End what is left, where there is no more time: what waits for a service is lost."""

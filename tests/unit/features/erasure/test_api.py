@@ -50,6 +50,7 @@ def test_a_key_is_erased_with_a_reason_and_that_is_kept() -> None:
         "by": "eve",
         "at": "1970-01-01T00:00:00Z",
         "here": True,
+        "waits": [],
     }
     assert house.asked("GET").json == {"erasures": [answer.json]}
 

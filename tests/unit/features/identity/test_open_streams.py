@@ -208,3 +208,15 @@ def test_one_whose_end_fails_keeps_nobody_else_open() -> None:
     house.at(NOW + 2.5)
     assert len(said(third)) == 1
     assert len(house.streams) == 0
+
+
+def test_those_of_somebody_who_is_erased_end_and_may_come_back_to_nothing() -> None:
+    house = House()
+    theirs, also = house.open(session="s1"), house.open(session="s2")
+    namesake, other = house.open(issuer="away"), house.open(subject="p2")
+    house.streams.erased("home/p1")
+    house.streams.erased("home/nobody")
+    house.turn()
+    ended = ["3000 what was kept here has been erased: connect again"]
+    assert (said(theirs), said(also)) == (ended, ended)
+    assert (said(namesake), said(other), len(house.streams)) == ([], [], 2)

@@ -400,6 +400,20 @@ def test_who_comes_back_is_waited_for_no_longer() -> None:
     assert len(house.sockets) == MOST_AWAY + 1
 
 
+def test_nothing_is_kept_of_who_is_erased_whether_or_not_they_are_there() -> None:
+    house = House()
+    live, _ = house.joined()
+    away, hearer = house.joined()
+    house.ear.message(b"secret", is_text=True)
+    hearer.closed(1006)
+    other, _ = house.joined(who="p2")
+    house.sockets.erase("today/p1")
+    assert live.ended == (1001, b"what was kept has been erased: connect again")
+    assert (other.ended, len(house.sockets)) == (None, 1)
+    back, _ = house.joined(f"/ws?resume={away.events()[0]['resume']}")
+    assert (back.texts(), back.events()[0]["resumed"]) == ([], False)
+
+
 # --- other workers ---
 
 
@@ -740,6 +754,34 @@ def test_of_a_person_nothing_is_packed_that_says_more_than_who_they_are() -> Non
     parcel, _ = _handed_over(house, store, "/ws?session_id=s1")
     assert parcel.principal is not None
     assert (parcel.principal.key, parcel.principal.claims) == ("today/p1", {})
+
+
+def test_a_tether_of_who_is_erased_while_it_parts_is_put_down_nowhere() -> None:
+    house, store = _afar()
+    socket, _ = house.joined()
+    told: list[bool] = []
+    other, asking = _beyond(house)
+    other.came(f"/ws?resume={socket.events()[0]['resume']}")
+    assert house.sockets.give(asking.asked[0], told.append)
+    house.sockets.erase("today/p2")
+    house.sockets.erase("today/p1")
+    house.ear.closed(1012, b"", is_of_policy=False)
+    assert (store.put, told, len(house.sockets), house.kept) == ([], [False], 0, [])
+
+
+@pytest.mark.parametrize("is_down", [True, False])
+def test_one_that_is_just_being_put_down_does_not_go_on_here(*, is_down: bool) -> None:
+    """What has come into the store is deleted there (node/forgetting.py)."""
+    house, store = _afar()
+    socket, _ = house.joined()
+    told: list[bool] = []
+    other, asking = _beyond(house)
+    other.came(f"/ws?resume={socket.events()[0]['resume']}")
+    assert house.sockets.give(asking.asked[0], told.append)
+    house.ear.closed(1012, b"", is_of_policy=False)
+    house.sockets.erase("today/p1")
+    store.put[0][1](is_down)
+    assert (told, len(house.sockets)) == ([is_down], 0)
 
 
 def test_what_waits_is_heard_again_where_it_goes_on_by_its_session_and_helped_once() -> None:
