@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.redis]
 MARK: Final = "not to be read in the store"
 KEY: Final = bytes(range(32))
 CRISIS: Final = "I want to die."
+_REACHED: Final = '"event":"valkey_reached","store":"state"'
+_HEARD: Final = '"event":"valkey_heard","store":"state"'
 WORDS: Final = ("Traceback", "exchange_failed", "task_died")
 
 
@@ -61,7 +63,9 @@ class Nodes:
 
 
 def _hears(node: Gateway) -> bool:
-    return node.log.read_text().count('"event":"valkey_reached"') >= 2
+    """Tell whether both workers have reached the store that the nodes share, and listen to it."""
+    told = node.log.read_text()
+    return told.count(_REACHED) >= 2 and told.count(_HEARD) >= 4
 
 
 def _config(folder: Path, ports: dict[str, int], store: int) -> dict[str, object]:
