@@ -86,6 +86,11 @@ def stop(one: Server) -> None:
         time.sleep(0.7)
 
 
+def stop_for_long(one: Server) -> None:
+    with one.frozen():
+        time.sleep(10.0)
+
+
 def cut(one: Server) -> None:
     with suppress(OSError):
         one.say("CLIENT", "KILL", "TYPE", "pubsub")
@@ -114,6 +119,7 @@ def go_back(one: Server) -> None:
 
 
 FAULTS: tuple[Callable[[Server], None], ...] = (kill, stop, cut, cut_all, cut, rob)
+LONG = (stop_for_long,)
 CRUEL = (*FAULTS, empty, go_back, go_back, go_back)
 
 
@@ -125,14 +131,20 @@ async def spoil(
         await asyncio.to_thread(chance.choice(faults), one)
 
 
-async def story(one: Server, seed: int, *, cruel: bool) -> None:
-    truth, ends = Truth(), time.monotonic() + LASTS
+async def story(
+    one: Server,
+    seed: int,
+    faults: tuple[Callable[[Server], None], ...] = FAULTS,
+    *,
+    lasts: float = LASTS,
+) -> None:
+    truth, ends = Truth(), time.monotonic() + lasts
     async with workers(one.unix, 3) as made:
         readers = [Reader(made[n % 3], CHANNELS[n // 3]) for n in range(9)]
         for reader in readers:
             await reader.start()
         await asyncio.gather(
-            spoil(one, CRUEL if cruel else FAULTS, ends, random.Random(seed)),
+            spoil(one, faults, ends, random.Random(seed)),
             *(write(made[n % 3], n, truth, ends, random.Random(seed + n)) for n in range(6)),
             *(come_and_go(each, ends, random.Random(seed - n)) for n, each in enumerate(readers)),
         )
@@ -142,7 +154,7 @@ async def story(one: Server, seed: int, *, cruel: bool) -> None:
         await until(lambda: all(each.position == kept[each.channel].top for each in readers), 10.0)
         for reader in readers:
             reader.stop()
-    judge(truth, readers, kept, cruel=cruel)
+    judge(truth, readers, kept, cruel=faults is CRUEL)
 
 
 def judge(truth: Truth, readers: list[Reader], kept: dict[str, Stored], *, cruel: bool) -> None:
@@ -164,7 +176,7 @@ def test_a_channel_says_the_same_to_all_and_keeps_what_it_said_it_keeps(
     kind: Kind, seed: int
 ) -> None:
     with server(kind, "--appendonly", "yes", "--appendfsync", "always") as one:
-        uvloop.run(story(one, seed, cruel=False))
+        uvloop.run(story(one, seed))
 
 
 @pytest.mark.parametrize("seed", range(TIMES))
@@ -173,4 +185,11 @@ def test_a_channel_says_the_same_to_all_where_the_store_loses_what_it_had(
 ) -> None:
     """Red without `r` in `position` (scripts.py)."""
     with server(kind, "--dbfilename", "copy") as one:
-        uvloop.run(story(one, 2000 + seed, cruel=True))
+        uvloop.run(story(one, 2000 + seed, CRUEL))
+
+
+def test_a_channel_says_the_same_to_all_behind_a_store_that_slept_for_ten_seconds(
+    kind: Kind,
+) -> None:
+    with server(kind, "--appendonly", "yes", "--appendfsync", "always") as one:
+        uvloop.run(story(one, 4000, LONG, lasts=0.5))
