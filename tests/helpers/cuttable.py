@@ -59,10 +59,12 @@ class Cuttable:
         await self._stop.wait()
         server.close()
         for _ in range(10):  # who was just let in comes a turn later, and is closed in another
-            connections = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in connections:
+            for task in self._passing:
                 task.cancel()
-            await asyncio.gather(*connections, return_exceptions=True)
+            # asyncio's own that take somebody in are not cancelled: they would leave a socket open
+            under_way = asyncio.all_tasks() - {asyncio.current_task()}
+            if under_way:
+                await asyncio.wait(under_way, timeout=1.0)
             await asyncio.sleep(0)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -64,6 +64,8 @@ class FaultProxy:
         server = await asyncio.start_server(self._connected, sock=self._listener)
         await self._stop.wait()
         server.close()
+        for _ in range(3):  # asyncio's own tasks take in who has come: else a socket stays open
+            await asyncio.sleep(0)
         connections = asyncio.all_tasks() - {asyncio.current_task()}
         for task in connections:
             task.cancel()

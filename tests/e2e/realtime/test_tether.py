@@ -262,12 +262,13 @@ def test_a_client_that_was_cut_gets_what_it_missed_once_and_in_order(house: Hous
     talk.socket.send("count 40")
     heard = [talk.hear() for _ in range(5)]
     talk.cut()
+    heard += talk.rest()  # its library has told the gateway that it has these
     time.sleep(0.3)
     token = talk.status["resume"]
     received = 1 + len(heard)
     back = house.join(f"session_id=s4&resume={token}&received={received}")
     assert (back.status["resumed"], back.status["received"]) == (True, received)
-    heard += [back.hear() for _ in range(35)]
+    heard += [back.hear() for _ in range(40 - len(heard))]
     assert heard == [f"{number}" for number in range(40)]
     back.socket.close()
 
@@ -276,18 +277,20 @@ def test_whatever_worker_a_client_comes_back_to_it_goes_on(house: House) -> None
     """There are two; of eight connections some come to the one, and some to the other."""
     talk = house.join("session_id=s12")
     assert talk.told()["fields"]["x-socket-number"] == "1"
-    received, heard = 1, []
+    received, heard = 1, list[int]()
     for number in range(8):
         talk.socket.send("count 5" + " " * number)  # else it were the same, said again
-        heard += [int(talk.hear()) for _ in range(3)]
-        received += 3
+        came = [talk.hear() for _ in range(3)]
         talk.cut()
+        came += talk.rest()
+        received += len(came)
         query = f"session_id=s12&resume={talk.status['resume']}&received={received}"
         talk = house.join(query)
         assert talk.status["resumed"] is True, number
-        heard += [int(talk.hear()) for _ in range(2)]
+        came += [talk.hear() for _ in range(5 - len(came))]
+        heard += map(int, came)
         assert talk.ask(f"still there {number}")["heard"] == f"still there {number}"
-        received += 3
+        received = 1 + 6 * (number + 1)
     assert heard == [0, 1, 2, 3, 4] * 8
     talk.socket.close()
 
