@@ -309,10 +309,11 @@ async def reports_of(step: Step, rows: Sequence[Any]) -> list[Report]:
 async def acts_of(step: Step, rows: Sequence[Any]) -> list[Act]:
     """Return what people have done, with what they have written as far as it can be read."""
     await step.sealing.know(one.body for one in rows)
-    return [step.sealing.seal.with_words(_act(one), one.body or b"") for one in rows]
+    return [step.sealing.seal.with_words(act_of(one), one.body or b"") for one in rows]
 
 
-def _act(row: Any) -> Act:  # noqa: ANN401 - of columns
+def act_of(row: Any) -> Act:  # noqa: ANN401 - of columns
+    """Return an act as its columns have it, without what is sealed of it."""
     return Act(
         id=row.id,
         incident=row.incident,

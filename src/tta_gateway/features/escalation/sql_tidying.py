@@ -10,9 +10,8 @@ from typing import Final
 import msgspec
 from sqlalchemy import case, delete, exists, false, func, or_, select, update
 
-from tta_gateway.features.escalation.bound import Act
 from tta_gateway.features.escalation.sealing import ERASED
-from tta_gateway.features.escalation.sql_rows import Step, put, read, without_erased
+from tta_gateway.features.escalation.sql_rows import Step, act_of, put, read, without_erased
 from tta_gateway.features.escalation.sql_tables import ACTS, INCIDENTS, KEYS, NOTICES, REPORTS
 from tta_gateway.kernel.incident import NETWORK, Report
 from tta_gateway.support.crypto.envelope import key_of
@@ -116,15 +115,7 @@ async def _seal_acts(step: Step) -> int:
     until = await step.sealing.erased(people.values())
     for row in rows:
         person = people.get(row.incident, "")
-        act = Act(
-            id=row.id,
-            incident=row.incident,
-            does=row.does,
-            by=row.done_by,
-            at=row.at,
-            to=row.given_to,
-            text=row.text,
-        )
+        act = act_of(row)
         is_gone = person == ERASED or act.at <= until.get(person, float("-inf"))
         body = b"" if is_gone else step.sealing.seal.words(act, person)
         values = {"sealed": True, "given_to": "", "text": "", "body": body}
