@@ -30,7 +30,8 @@ from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import FOLDER, report_of, text_of
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.crypto.envelope import Envelope
-from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.sealing import Erased
 from tta_gateway.support.journal.reader import Reader
 from tta_gateway.support.posting import signature
 

@@ -242,6 +242,7 @@ class Worker:
         return ChannelStore(
             lambda: self.valkeys.clients.get("state"),
             topology=lambda: self.valkeys.topology("state"),
+            live=lambda: self.parts.live,
             fresh=fresh,
             wall=self.clock.wall,
             log=self.log,

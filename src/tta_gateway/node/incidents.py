@@ -29,9 +29,9 @@ from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import Parts, base_of, bound_of
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.crypto.envelope import Envelope
-from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.crypto.ring import Ring
-from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.sealing import Erased, NotSealed
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.sql.away import Unavailable

@@ -35,8 +35,7 @@ from tta_gateway.features.escalation.sealing import (
     unread,
 )
 from tta_gateway.kernel.incident import Report, whose_key
-from tta_gateway.support.crypto.key_store import Erased
-from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.sealing import Erased, NotSealed
 from tta_gateway.support.crypto.vault import is_sealed
 
 NAME: Final = "guard.sqlite"
