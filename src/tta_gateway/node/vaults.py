@@ -35,6 +35,7 @@ class Vaults:
         self._vault: Vault | None = None
         self._keys: tuple[bytes, ...] = ()  # that it was made of
         self._forest: bytes | None = None  # likewise
+        self._is_own = False  # likewise
         self._said = ""
 
     def of(self, snapshot: Snapshot, live: Mapping[str, bytes]) -> Vault | None:
@@ -53,21 +54,24 @@ class Vaults:
         forest = live.get(STORE_KEYS) if is_kept(snapshot) else None
         if forest == self._forest:
             self._forest = forest  # where it is the same once more, the next look is quick
-        if self._vault is None or keys != self._keys or forest is not self._forest:
+        is_other = keys != self._keys or is_own is not self._is_own
+        if self._vault is None or is_other or forest is not self._forest:
             try:
                 ring = ring_of(snapshot)
             except OSError as error:
                 return self._shut(str(error))
-            self._vault = self._made(ring, forest)
-            self._keys, self._forest = keys, forest
+            self._vault = self._made(ring, forest, is_shared=not is_own)
+            self._keys, self._forest, self._is_own = keys, forest, is_own
         return self._vault
 
-    def _made(self, ring: Ring, told: bytes | None) -> Vault:
+    def _made(self, ring: Ring, told: bytes | None, *, is_shared: bool) -> Vault:
         self._said = ""
         if told is None:
             return Vault(ring)
         try:
             read = _told(told)
+            if read.is_shared != is_shared:  # of the store that was there before: told anew soon
+                return Vault(ring)
             return Vault(ring, forest=opened(ring, read.forest), seals=read.seals)
         except (NotSealed, msgspec.DecodeError) as error:
             self._say("store_keys_not_read", str(error))

@@ -98,11 +98,11 @@ def test_a_copy_of_valkey_from_before_an_erasure_shows_nothing_of_them(
         serve(stage, "post", users=[one], data={"secret": 1}, id="dead", seconds=1)
     assert wait_until(lambda: bool(dead(stage, person)) and bool(dead(stage, other)))
     unix = Address(unix=str(tmp_path / "state" / "valkey" / "state.sock"))
-    copy = asyncio.run(_copied(unix))
+    copy = asyncio.run(copied(unix))
     assert len(dead(stage, person)) == 1
     assert "done here; other nodes follow" in erase(tmp_path, person)
     assert wait_until(lambda: bool(erasure(stage)["here"]))
-    asyncio.run(_copied(unix, back=copy))
+    asyncio.run(copied(unix, back=copy))
     assert dead(stage, person) == []
     assert len(dead(stage, other)) == 1
     tags = [one.get("tags") for one in history(stage, f"note:{person}")]
@@ -126,7 +126,7 @@ def history(stage: HubStage, channel: str) -> list[dict[str, Any]]:
     return list(serve(stage, "history", channel=channel, limit=10)["publications"])
 
 
-async def _copied(unix: Address, back: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+async def copied(unix: Address, back: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
     """All that a server keeps; or put it back."""
     async with client_of(unix) as (valkey, _):
         if back is None:

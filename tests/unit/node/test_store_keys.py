@@ -14,7 +14,7 @@ from tests.unit.node.test_vaults import Kept
 from tests.unit.node.test_vaults import shared as of_a_shared_store
 from tta_gateway.features.erasure.bound import STORE_KEYS, StoreKeys
 from tta_gateway.node.key_ring import ring_of
-from tta_gateway.node.store_keys import SETTLES, NotErased, StoreKeeping
+from tta_gateway.node.store_keys import PATIENCE, SETTLES, NotErased, StoreKeeping
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.crypto.forest import Forest, Made, opened
 from tta_gateway.support.crypto.key_store import NAME
@@ -139,6 +139,22 @@ def test_a_key_is_destroyed_once_for_each_erasure(made: Makes, tmp_path: Path) -
     assert house.leaf not in (first, second)
 
 
+def test_what_is_done_is_not_asked_of_the_database_again_unless_that_is_another(
+    tmp_path: Path,
+) -> None:
+    house = House(shared(tmp_path, b"a" * 32))
+    house.look()
+    house.erase()
+    house.erase()
+    assert house.memory.read == 2
+    other = cast("DatabaseUrl", "another")
+    house.memory = Memory()
+    house.snapshot = msgspec.structs.replace(house.snapshot, database=other)
+    house.look()
+    house.erase()
+    assert house.memory.done == {"e1", ""}
+
+
 def test_where_the_store_is_its_own_the_keys_stand_in_the_state_folder(tmp_path: Path) -> None:
     house = House(own(tmp_path))
     house.look()
@@ -194,9 +210,14 @@ def test_without_a_place_that_all_share_there_is_none(
     assert house.memory.read == 0
 
 
-def test_a_database_that_is_away_is_said_once_and_asked_again(tmp_path: Path) -> None:
+def test_a_database_that_stays_away_is_said_once_and_asked_again(tmp_path: Path) -> None:
     house = House(shared(tmp_path, b"a" * 32))
     house.memory.fails = Unavailable("not there")
+    house.look()  # at each start: it is opened after control
+    house.clock.advance(PATIENCE - 1.0)
+    house.look()
+    assert house.log.events == []
+    house.clock.advance(1.0)
     house.look()
     house.look()
     assert house.log.events == ["store_keys_not_read"]
@@ -208,6 +229,99 @@ def test_a_database_that_is_away_is_said_once_and_asked_again(tmp_path: Path) ->
     house.memory.fails = None
     house.look()
     assert STORE_KEYS in house.told
+    house.memory.fails = Unavailable("not there")
+    house.look()
+    assert house.log.events == ["store_keys_not_read"]
+
+
+def test_nodes_whose_keys_are_in_another_order_for_a_while_do_not_wrap_it_by_turns(
+    tmp_path: Path,
+) -> None:
+    memory, a, b = Memory(), b"a" * 32, b"b" * 32
+    one, other = House(shared(tmp_path, a, b), memory), House(shared(tmp_path, a, b), memory)
+    one.look()
+    other.look()
+    one.snapshot = shared(tmp_path, b, a)
+    numbers = set()
+    for _ in range(3):
+        one.look()
+        other.look()
+        numbers.add(memory.number)
+    assert numbers == {2}
+    assert ring_of(one.snapshot).is_newest(memory.kept)
+    other.snapshot = one.snapshot
+    other.look()
+    assert memory.number == 2
+    assert other.told == one.told
+
+
+@pytest.mark.parametrize("off", [-1e6, 1e6])
+def test_a_tree_seals_soon_whatever_the_clock_of_who_planted_it_said(
+    off: float, tmp_path: Path
+) -> None:
+    memory = Memory()
+    one, other = (House(shared(tmp_path, b"a" * 32), memory) for _ in range(2))
+    one.clock = FakeClock(wall=other.clock.wall() + off)
+    one.keeping._wall = one.clock.wall
+    one.look()
+    other.look()
+    other.clock.advance(SETTLES)
+    other.look()
+    assert other.seals == other.forest.trees[0].tree.id
+
+
+def test_where_the_store_is_its_own_a_clock_that_goes_back_is_nothing(tmp_path: Path) -> None:
+    house = House(own(tmp_path))
+    house.look()
+    house.clock.advance(-1e6)
+    house.look()
+    assert house.seals == house.forest.trees[0].tree.id
+
+
+@pytest.mark.parametrize("does", ["look", "erase"])
+def test_another_database_that_has_none_is_given_what_was_there_before(
+    does: str, tmp_path: Path
+) -> None:
+    """What it has sealed stands in the store, and would be lost to all."""
+    house = House(shared(tmp_path, b"a" * 32))
+    house.look()
+    first = house.forest
+    house.memory = Memory()
+    house.snapshot = msgspec.structs.replace(
+        house.snapshot, database=cast("DatabaseUrl", "another")
+    )
+    getattr(house, does)()
+    assert house.forest.trees[0].tree.id == first.trees[0].tree.id
+    house.snapshot = shared(tmp_path, b"b" * 32)  # the operator has lost the key, and the row
+    house.memory = Memory()
+    house.look()
+    assert house.forest.trees[0].tree.id != first.trees[0].tree.id
+
+
+def test_what_was_done_and_is_gone_since_is_planted_with_the_next_look(tmp_path: Path) -> None:
+    house = House(shared(tmp_path, b"a" * 32))
+    house.look()
+    house.erase()
+    house.memory.number, house.memory.kept = 0, b""
+    after = House(house.snapshot, house.memory)
+    after.erase()
+    assert after.told == {}
+    after.look()
+    assert opened(ring_of(after.snapshot), house.memory.kept) == after.forest
+
+
+def test_what_was_told_of_a_store_of_its_own_is_nothing_to_one_that_nodes_share(
+    tmp_path: Path,
+) -> None:
+    house = House(own(tmp_path, b"a" * 32))
+    house.look()
+    first, told = house.forest, house.told[STORE_KEYS]
+    after = House(shared(tmp_path, b"a" * 32))
+    after.keeping.recover({STORE_KEYS: msgspec.msgpack.encode(told)})
+    assert after.told == {}
+    house.snapshot = after.snapshot
+    house.look()
+    assert house.forest.trees[0].tree.id != first.trees[0].tree.id
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:

@@ -115,14 +115,15 @@ def test_with_keys_of_the_operator_nothing_stands_in_clear(tmp_path: Path) -> No
     assert kept.events == []
 
 
-def told(found: Snapshot, *erased: str) -> dict[str, bytes]:
+def told(found: Snapshot, *erased: str, is_shared: bool = True) -> dict[str, bytes]:
     """Live sections with a forest, as control tells it."""
     ring = ring_of(found)
     wrapped = kept_forest(ring, None, now=0.0)
     for one in erased:
         wrapped = without(ring, wrapped, name=one, now=1.0)
     seals = opened(ring, wrapped).sealing(before=0.0)
-    return {STORE_KEYS: msgspec.msgpack.encode(StoreKeys(forest=wrapped, seals=seals))}
+    said = StoreKeys(forest=wrapped, seals=seals, is_shared=is_shared)
+    return {STORE_KEYS: msgspec.msgpack.encode(said)}
 
 
 def with_database(state: Path) -> Snapshot:
@@ -145,6 +146,25 @@ def test_each_person_has_a_key_by_what_control_tells(tmp_path: Path) -> None:
         bare.open(stored, owner="a")
     assert one.open(bare.seal(b"y", owner="a"), owner="a") == b"y"
     assert kept.events == []
+
+
+def test_what_is_told_of_a_store_of_ones_own_seals_nothing_in_one_that_others_share(
+    tmp_path: Path,
+) -> None:
+    """Until control has read what all have: other nodes could not open it, nor this one later."""
+    shares = with_database(tmp_path)
+    store = Store(addresses=(Address(unix="s"),), embedded=True)
+    own = msgspec.structs.replace(shares, state=store)
+    vaults, live = Vaults(Kept().log), told(own, is_shared=False)
+    before, after = vaults.of(own, live), vaults.of(shares, live)
+    bare = Vaults(Kept().log).of(shares, {})
+    assert before is not None
+    assert after is not None
+    assert bare is not None
+    assert bare.open(after.seal(b"x", owner="a", whose="person ada"), owner="a") == b"x"
+    with pytest.raises(NotSealed):
+        bare.open(before.seal(b"x", owner="a", whose="person ada"), owner="a")
+    assert vaults.of(own, live) is not after
 
 
 def test_what_control_tells_anew_is_another_vault(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ class StoreKeys(msgspec.Struct, frozen=True, kw_only=True):
     """The forest with which content is sealed in the store for state, wrapped (support/crypto).
 
     `seals` is the id of the tree that seals; empty while none does, and all that there are open.
+    `is_shared`: it is of a store that nodes share, and not of one that is the node's own.
     """
 
     forest: bytes
     seals: bytes
+    is_shared: bool = False

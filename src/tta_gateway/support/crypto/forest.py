@@ -1,17 +1,19 @@
 """The forest: the trees of keys (tree.py) with which content is sealed in a store for state.
 
 The newest that all nodes know seals, all of them open.  Where a thousand keys have been destroyed
-in one another is planted, so that none grows for ever; it is given up when nothing that it has
-sealed is kept any more.  It is kept wrapped by the operator's keys, wherever nodes that share the
-store share it too.
+in one another is planted, so that none grows for ever, but no sooner than after some months: who is
+erased is so in each.  It is given up when nothing that it has sealed is kept any more.  It is kept
+wrapped by the operator's keys, wherever nodes that share the store share it too.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 import msgspec
 
 from tta_gateway.support.crypto.ring import Wrapping
+from tta_gateway.support.crypto.sealing import NotSealed
 from tta_gateway.support.crypto.tree import Tree, grown
 
 MOST: Final = 1000
@@ -35,9 +37,15 @@ class Forest(msgspec.Struct, frozen=True, array_like=True):
 
     trees: tuple[Planted, ...]
 
-    def sealing(self, *, before: float) -> bytes:
-        """Return the id of the newest tree that was there before that time; empty if none was."""
-        return next((one.tree.id for one in reversed(self.trees) if one.since <= before), b"")
+    def sealing(self, *, before: float, known: Collection[bytes] = ()) -> bytes:
+        """Return the id of the newest tree that was there before that time; empty if none was.
+
+        One that is `known`, by its id, was there before, whatever a clock has said.
+        """
+        newest = (
+            one for one in reversed(self.trees) if one.since <= before or one.tree.id in known
+        )
+        return next((one.tree.id for one in newest), b"")
 
     def find(self, id: bytes) -> Tree | None:
         """Return the tree with this id; None if there is none any more."""
@@ -49,7 +57,8 @@ class Forest(msgspec.Struct, frozen=True, array_like=True):
             Planted(one.tree.without(one.tree.leaf(name)), one.since, one.erased + 1)
             for one in self.trees
         ]
-        if trees[-1].erased >= MOST:
+        newest = trees[-1]
+        if newest.erased >= MOST and newest.since < now - LASTS:
             trees.append(Planted(grown(), now))
         return Forest(tuple(trees)).tended(now)
 
@@ -88,15 +97,34 @@ def opened(keys: Wrapping, wrapped: bytes) -> Forest:
     return _decode(keys.unwrap(wrapped, purpose=_PURPOSE))
 
 
-def kept(keys: Wrapping, wrapped: bytes | None, *, now: float) -> bytes:
-    """Return it as it is to be kept: planted, tended, and wrapped by the newest key; NotSealed."""
+def kept(
+    keys: Wrapping,
+    wrapped: bytes | None,
+    *,
+    now: float,
+    before: bytes = b"",
+    is_renewed: bool = True,
+) -> bytes:
+    """Return it as it is to be kept: planted, tended, and wrapped by the newest key; NotSealed.
+
+    Where none is kept any more it is the one that was there `before`, if that can be opened: what
+    it has sealed still stands in the store.  One that is not `is_renewed` stays wrapped as it is:
+    nodes whose keys are in another order for a while would do it by turns.
+    """
     if wrapped is None:
-        return _wrapped(keys, Forest((Planted(grown(), now),)))
+        return _wrapped(keys, _planted(keys, before, now))
     forest = opened(keys, wrapped)
     tended = forest.tended(now)
-    if tended is forest and keys.is_newest(wrapped):
+    if tended is forest and (keys.is_newest(wrapped) or not is_renewed):
         return wrapped
     return _wrapped(keys, tended)
+
+
+def _planted(keys: Wrapping, before: bytes, now: float) -> Forest:
+    if before:
+        with contextlib.suppress(NotSealed):
+            return opened(keys, before)
+    return Forest((Planted(grown(), now),))
 
 
 def rewrapped(keys: Wrapping, wrapped: bytes) -> bytes:
@@ -104,9 +132,11 @@ def rewrapped(keys: Wrapping, wrapped: bytes) -> bytes:
     return wrapped if keys.is_newest(wrapped) else _wrapped(keys, opened(keys, wrapped))
 
 
-def without(keys: Wrapping, wrapped: bytes | None, *, name: str, now: float) -> bytes:
-    """Return it without the key of a name; NotSealed."""
-    forest = opened(keys, kept(keys, wrapped, now=now))
+def without(
+    keys: Wrapping, wrapped: bytes | None, *, name: str, now: float, before: bytes = b""
+) -> bytes:
+    """Return it without the key of a name; where none is kept, `before` as above; NotSealed."""
+    forest = opened(keys, kept(keys, wrapped, now=now, before=before))
     return _wrapped(keys, forest.without(name, now=now))
 
 

@@ -3,7 +3,16 @@
 import pytest
 
 from tta_gateway.support.crypto import forest
-from tta_gateway.support.crypto.forest import LASTS, MOST, Forest, Planted, kept, opened, without
+from tta_gateway.support.crypto.forest import (
+    LASTS,
+    MOST,
+    Forest,
+    Planted,
+    kept,
+    opened,
+    rewrapped,
+    without,
+)
 from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.crypto.sealing import Erased, NotSealed
 from tta_gateway.support.crypto.tree import grown
@@ -52,16 +61,22 @@ def test_somebody_is_erased_where_nothing_was_planted_yet() -> None:
 
 
 def test_a_tree_that_has_lost_many_keys_is_followed_and_given_up_in_the_end() -> None:
-    first = Planted(grown(), 1.0, MOST - 1)
-    after = Forest((first,)).without("ada", now=10.0)
+    first, now = Planted(grown(), 1.0, MOST - 1), 2.0 + LASTS
+    after = Forest((first,)).without("ada", now=now)
     assert [one.erased for one in after.trees] == [MOST, 0]
     newest = after.trees[-1].tree
     assert newest.id != first.tree.id
-    assert after.tended(10.0 + LASTS) is after
-    later = after.tended(11.0 + LASTS)
+    assert after.tended(now + LASTS) is after
+    later = after.tended(now + LASTS + 1.0)
     assert [one.tree for one in later.trees] == [newest]
     wrapped = RING.wrap(forest._encode(after), purpose=forest._PURPOSE)
-    assert opened(RING, kept(RING, wrapped, now=11.0 + LASTS)) == later
+    assert opened(RING, kept(RING, wrapped, now=now + LASTS + 1.0)) == later
+
+
+def test_it_is_not_followed_soon_however_many_it_has_lost() -> None:
+    """All would grow with each erasure: their size goes by the square of how many there are."""
+    after = Forest((Planted(grown(), 1.0, 5 * MOST),)).without("ada", now=1.0 + LASTS)
+    assert [one.erased for one in after.trees] == [5 * MOST + 1]
 
 
 def test_the_newest_seals_that_was_there_in_time() -> None:
@@ -70,3 +85,31 @@ def test_the_newest_seals_that_was_there_in_time() -> None:
     assert both.sealing(before=4.9) == b""
     assert both.sealing(before=5.0) == both.sealing(before=7.9) == first.tree.id
     assert both.sealing(before=8.0) == second.tree.id
+
+
+def test_one_that_is_known_seals_whatever_a_clock_has_said() -> None:
+    first, second = Planted(grown(), 1e9), Planted(grown(), 2e9)
+    both = Forest((first, second))
+    assert both.sealing(before=5.0, known=[first.tree.id]) == first.tree.id
+    assert both.sealing(before=5.0, known=[first.tree.id, second.tree.id]) == second.tree.id
+
+
+def test_where_none_is_kept_any_more_it_is_what_was_there_before() -> None:
+    before = without(RING, None, name="ada", now=5.0)
+    both = Ring([NEW, OLD])
+    anew = kept(both, None, now=6.0, before=before)
+    assert opened(Ring([NEW]), anew) == opened(RING, before)
+    erased = without(both, None, name="ben", now=6.0, before=before)
+    assert [one.erased for one in opened(both, erased).trees] == [2]
+    stranger = kept(Ring([NEW]), None, now=6.0, before=before)
+    assert opened(Ring([NEW]), stranger).find(opened(RING, before).trees[0].tree.id) is None
+
+
+def test_what_is_not_renewed_stays_wrapped_as_it_is() -> None:
+    wrapped = kept(RING, None, now=5.0)
+    both = Ring([NEW, OLD])
+    assert kept(both, wrapped, now=6.0, is_renewed=False) is wrapped
+    assert kept(both, wrapped, now=6.0) is not wrapped
+    anew = rewrapped(both, wrapped)
+    assert opened(Ring([NEW]), anew) == opened(RING, wrapped)
+    assert rewrapped(both, anew) is anew
