@@ -1,8 +1,6 @@
 """Two nodes over one Valkey and one PostgreSQL: who is erased at one is so in copies of the store.
 
-Red without `SqlStore` in `Control._store_shelf` (the nodes have keys of their own, and cannot read
-each other), without `self._keys.erase` in node/forgetting.py (the copy is read), and without
-STORE_KEYS in node/keepsake.py (with the database away nothing can be read).
+Red without `self._keys.erase` in node/forgetting.py, and without STORE_KEYS in node/keepsake.py.
 """
 
 import asyncio

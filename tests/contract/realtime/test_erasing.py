@@ -17,7 +17,7 @@ from tests.helpers.valkey_server import BOTH, Server
 from tests.unit.node.test_tether_nodes import a_parcel
 from tta_gateway.features.realtime.bound import ChannelRule, Receipts
 from tta_gateway.features.realtime.broker import Away
-from tta_gateway.features.realtime.inbox import Letter, Outcome
+from tta_gateway.features.realtime.inbox import Letter, Outcome, channel_of
 from tta_gateway.features.realtime.publication import (
     ERASED,
     ClientInfo,
@@ -247,6 +247,12 @@ def test_no_copy_of_the_store_that_was_made_before_can_be_read(own: Server) -> N
             names = [one.split(b"tta:channel:")[1].split(b"}")[0].decode() for one in cards]
             # Hers is a gap, his is there.
             assert sorted([len(await history(worker, one)) for one in names]) == [0, 1]
+            await worker.broker.follow(channel_of(ada))
+            await inbox.post(ada, Letter("last", Publication(b"1"), FAR))
+            await inbox.redeliver(ada)
+            await until(lambda: worker.heard.has(channel_of(ada), 1))
+            # What cannot be read of hers is no news, again and again.
+            assert [one for one in worker.told.events if "garbled" in one] == []
 
     uvloop.run(body())
 

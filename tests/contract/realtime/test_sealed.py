@@ -13,6 +13,7 @@ from tta_gateway.features.realtime.publication import Keeping, Publication
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.crypto.vault import Vault
+from tta_gateway.support.redaction.field import shown
 from tta_gateway.support.valkey.client import Valkey
 
 pytestmark = pytest.mark.redis
@@ -92,5 +93,27 @@ def test_a_node_without_the_key_hears_a_gap_and_says_so(shared: Server) -> None:
             assert list(stored.publications) == []
             assert stored.top.offset == 1
             assert any("channel_garbled" in event for event in stranger.told.events)
+
+    uvloop.run(body())
+
+
+def test_what_says_so_names_nobody_but_as_somebody(shared: Server) -> None:
+    """The log has a pseudonym of a `subject`, and `channel` as it is."""
+
+    async def body() -> None:
+        subject, told = uuid.uuid4().hex, list[dict[str, object]]()
+        async with workers(shared.unix, 2) as (one, stranger):
+            stranger.broker.vault = lambda: Vault(Ring([b"n" * 32]))
+            stranger.broker._tell = lambda name, **fields: told.append({"event": name, **fields})
+            await one.broker.publish(f"user:{subject}", Publication(b"1"), keeping=KEPT)
+            await stranger.broker.history(f"user:{subject}", since=None, limit=-1)
+        (said,) = told
+        assert said == {
+            "event": "channel_garbled",
+            "channel": "user:",
+            "subject": subject,
+            "offset": 1,
+        }
+        assert shown("subject", subject, lambda _: "somebody") == "somebody"
 
     uvloop.run(body())

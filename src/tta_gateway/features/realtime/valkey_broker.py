@@ -144,9 +144,12 @@ class ValkeyBroker:
     def _stored(self, channel: str, entry: Reply) -> Publication | None:
         id, fields = as_list(entry)
         offset = int(as_bytes(id).partition(b"-")[0])
-        publication = self._opened(channel, as_bytes(as_list(fields)[1]), offset)
+        try:
+            publication = self._opened(channel, as_bytes(as_list(fields)[1]), offset)
+        except Erased:
+            return None
         if publication is None:  # whoever reads sees a gap, and says so
-            self._tell("channel_garbled", channel=channel, offset=offset)
+            self._say_garbled(channel, offset)
         return publication
 
     def _sealed(self, channel: str, publication: Publication) -> bytes:
@@ -156,10 +159,18 @@ class ValkeyBroker:
         return sealed(self.vault(), pack(publication), owner=channel, whose=whose)
 
     def _opened(self, channel: str, stored: bytes, offset: int) -> Publication | None:
+        """Return what was published; None if this is nothing, Erased in a channel of ours."""
         try:
             return unpack(opened(self.vault(), stored, owner=channel), offset)
         except Erased:
-            return None if channel.startswith(_OURS) else replace(_GONE, offset=offset)
+            if channel.startswith(_OURS):
+                raise
+            return replace(_GONE, offset=offset)
+
+    def _say_garbled(self, channel: str, offset: int) -> None:
+        """Say where something stands that is nothing; who the channel is about is nobody's."""
+        word, colon, subject = channel.partition(":")
+        self._tell("channel_garbled", channel=word + colon, subject=subject, offset=offset)
 
     async def erase(self, channel: str) -> None:
         """Delete all that is kept of a channel: publications, who is there, and known keys.
@@ -236,7 +247,7 @@ class ValkeyBroker:
             return
         info = unpack_info(body) if kind in (b"j", b"l") else None
         if info is None:
-            self._tell("channel_garbled", channel=channel, offset=0)
+            self._say_garbled(channel, 0)
         elif kind == b"j":
             self._listener.joined(channel, info)
         else:
@@ -247,7 +258,10 @@ class ValkeyBroker:
         if not offset.isdigit():
             return False
         top = Position(int(offset), epoch.decode(errors="replace"))
-        publication = self._opened(channel, body, top.offset)
+        try:
+            publication = self._opened(channel, body, top.offset)
+        except Erased:
+            return True
         if publication is None:
             return False
         self._listener.published(channel, publication, top)
