@@ -30,6 +30,9 @@ WAITING := tests/faults tests/e2e tests/contract
 # What puts a load on the gateway and looks at the clock has the machine to itself.
 ALONE := tests/e2e/test_overload.py tests/e2e/test_nobody_is_lost.py tests/e2e/test_shield.py \
 	tests/faults/test_slow_attacks_shielded.py
+# What soaks besides the faults: what repeats under load, at length.
+LONG := tests/contract/realtime/test_invariant.py tests/e2e/test_nobody_is_lost.py tests/e2e/test_reload.py \
+	tests/e2e/test_renewal.py
 SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
 HERE := PYTHONPATH=src
@@ -92,8 +95,8 @@ docs: .venv/.test ## write docs/reference anew, from the code
 e2e: setup system-test ## only the tests that start processes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(wildcard tests/e2e tests/faults)
 
-soak: setup system-test ## the faults once more, the quick ones ten times as often
-	@SOAK=10 SEEDS=200 $(BIN)/python -m pytest -q tests/faults tests/contract/realtime/test_invariant.py
+soak: setup system-test ## the faults once more, the quick ones ten times as often; all else that repeats, at length
+	@SOAK=10 SEEDS=200 $(BIN)/python -m pytest -q tests/faults $(LONG)
 
 coverage: .venv/.test ## what the tests without processes reach, line by line
 	@$(BIN)/coverage run -m pytest -q -m "not redis" $(SUITES)
