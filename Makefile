@@ -26,7 +26,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-deps --progr
 SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
 # Tests that need no gateway and look at no clock, and tests that mostly wait for processes: those wait
 # side by side.
-INSTALLED := tests/unit tests/conformance tests/fuzz tests/contract/valkey
+INSTALLED := tests/unit tests/conformance tests/fuzz
 WAITING := tests/faults tests/e2e tests/contract
 # What puts a load on the gateway and looks at the clock has the machine to itself.
 ALONE := tests/e2e/test_overload.py tests/e2e/test_nobody_is_lost.py tests/e2e/test_shield.py \
@@ -34,8 +34,8 @@ ALONE := tests/e2e/test_overload.py tests/e2e/test_nobody_is_lost.py tests/e2e/t
 # What soaks besides the faults: what repeats under load, at length.
 LONG := tests/contract/realtime/test_invariant.py tests/e2e/test_nobody_is_lost.py tests/e2e/test_reload.py \
 	tests/e2e/test_renewal.py
-# What looks at the priority that it has itself.
-PRIORITY := tests/unit/support/test_giving_way.py
+# Of what is installed, what cannot wait for an idle core: it looks at its own priority, or at the clock.
+PROMPT := tests/unit/support/test_giving_way.py tests/contract/valkey
 # Runs only while a core has nothing else to do.
 IDLE := $(shell chrt --idle 0 true 2>/dev/null && echo chrt --idle 0 || echo nice -n 19)
 SOURCES = $(shell find src -name '*.py')
@@ -64,9 +64,9 @@ test: system-run .venv/.test system-test ## every test: the checks, a short fuzz
 	tail -n 1 .venv/meanwhile.txt
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
 	@$(BIN)/python scripts/run_tests.py -q $(ALONE)
-	@$(BIN)/python -m pytest -q -o pythonpath=. $(PRIORITY)
+	@$(BIN)/python -m pytest -q -n 2 -o pythonpath=. $(PROMPT)
 	@$(IDLE) $(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. --hypothesis-profile=thorough \
-		--ignore=$(PRIORITY) $(INSTALLED) > .venv/installed.txt 2>&1 & installed=$$!; failed=0; \
+		$(PROMPT:%=--ignore=%) $(INSTALLED) > .venv/installed.txt 2>&1 & installed=$$!; failed=0; \
 	$(BIN)/python scripts/run_tests.py -q -n 4 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder \
 		$(ALONE:%=--ignore=%) $(WAITING) || failed=1; \
 	wait $$installed && tail -n 1 .venv/installed.txt || { cat .venv/installed.txt; exit 1; }; \
