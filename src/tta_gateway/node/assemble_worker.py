@@ -287,6 +287,8 @@ class Worker:
             died=self.died,
         )
         self.erasures.ends.insert(0, self.tethering.sockets.erase)
+        self.proving.log_out = self.tethering.sockets.log_out
+        self.tethering.sockets.has_ended = self.proving.has_ended
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,
