@@ -71,7 +71,7 @@ def test_a_service_that_refuses_is_left_alone_and_taken_back_by_and_by(tmp_path:
         with ScriptedUpstream(port=port) as back:
             time.sleep(wait)
             assert client.get(b"/").status == 200
-            answers = []
+            answers: list[tuple[float, Answer]] = []
             begun = time.monotonic()
             while not answers or answers[-1][0] <= 1.25:
                 answers.append((time.monotonic() - begun, client.get(b"/")))

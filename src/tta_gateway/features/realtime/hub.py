@@ -84,6 +84,11 @@ class Connection:
         self.session.receive(frame)
         self._hub.go_on(self)
 
+    def late(self, frame: bytes) -> None:
+        """Take a frame that has come behind the end: it is listened to, and not carried out."""
+        self.session.leave_undone(frame)
+        self._hub.listen_to_undone(self.session)
+
     def may_write(self, can_write: bool) -> None:
         """Take whether the socket can take more."""
         self.can_write = can_write
@@ -166,7 +171,7 @@ class Hub:
             if self._ports.clock.monotonic() >= until:
                 break
         if session.left:
-            self._keep_undone(session)
+            self.listen_to_undone(session)
         self._write(connection)
         self._hear_ahead(connection)
         if not waits and connection.can_write and session.has_more():
@@ -182,7 +187,7 @@ class Hub:
         connection.is_over = True
         session.leave()
         if session.left:
-            self._keep_undone(session)
+            self.listen_to_undone(session)
         for subscription in list(session.subscriptions.values()):
             self._attendant.joining.unsubscribe(subscription)
         ids = self._users.get(session.user)
@@ -373,7 +378,7 @@ class Hub:
         if not is_done:
             asyncio.get_running_loop().call_soon(self._hear_ahead, connection)
 
-    def _keep_undone(self, session: Session) -> None:
+    def listen_to_undone(self, session: Session) -> None:
         """Have it kept what is not carried out, as far as somebody may need help."""
         try:
             work = self._attendant.hearings.undone(session)

@@ -7,6 +7,7 @@ answers itself.  Answers and pushes gather in the backlog, and `take` gives the 
 """
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from enum import Enum
 from typing import Final
 
@@ -185,6 +186,11 @@ class Session:
                 self._ponged()  # at once: whatever a command before it waits for
             else:
                 self._waiting.append(command)
+
+    def leave_undone(self, frame: bytes) -> None:
+        """Take a frame that has come too late: nothing of it is carried out."""
+        with suppress(Malformed):
+            self.left += [one for one in self.codec.decode(frame) if not one.is_pong]
 
     def next(self) -> Command | None:
         """Return a command to carry out, and to answer by `reply`, `refuse` or `done`.

@@ -347,14 +347,15 @@ def _nobody_waits(is_down: bool) -> None:
 
 
 class _Talk:
-    """A socket without a tether, as the scan may use it (kernel/said.py)."""
+    """A socket without a tether, or one that takes nothing more, as the scan may use it."""
 
-    def __init__(self, socket: Socket) -> None:
+    def __init__(self, socket: Socket | None) -> None:
         self._socket = socket
 
     def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:  # noqa: ARG002 - nothing is kept here
         """Tell the client."""
-        self._socket.send(data, is_text=is_text)
+        if self._socket is not None:
+            self._socket.send(data, is_text=is_text)
 
     def inform(self, data: bytes) -> bool:  # noqa: ARG002 - the port's
         """Tell no service: what is said waits for one."""
@@ -362,7 +363,8 @@ class _Talk:
 
     def close(self, code: int, reason: bytes) -> None:
         """End it."""
-        self._socket.close(code, reason)
+        if self._socket is not None:
+            self._socket.close(code, reason)
 
 
 class TetherHearer:
@@ -375,6 +377,7 @@ class TetherHearer:
         self._bound: Final = bound_of_route(exchange.plan.route)
         self._socket: Socket | None = None
         self._place: Place | Relayed | None = None
+        self._guest: Guest | None = None
         self._proof: Proof | None = None
         self._token = b""
         self._may_write = True
@@ -396,6 +399,7 @@ class TetherHearer:
         socket = self._socket
         if socket is None:
             return
+        self._guest = guest
         sockets, ask = self._sockets, guest.ask(self._bound)
         found = sockets.find(ask)
         if found is not None:
@@ -459,16 +463,25 @@ class TetherHearer:
             return
         token = words.token_in(payload) if is_text else None
         if token is None:
-            hearing = self._sockets.desk.hear(
-                Guest(self._exchange, None), payload, is_text=is_text, talk=_Talk(socket)
-            )
-            if hearing is not None:
-                hearing.lost()
+            self._hear_in_vain(payload, is_text=is_text, talk=_Talk(socket))
             self._say_farewell(socket)
             socket.close(POLICY, b"the first message must be {type: auth, token: ...}")
             return
         socket.wake_at(_NEVER)
         self._prove(socket, token)
+
+    def late(self, payload: bytes, *, is_text: bool) -> None:
+        """Listen to what comes behind the end, but for a token that is shown."""
+        is_token = self._guest is None and is_text and words.token_in(payload) is not None
+        if not is_token:
+            self._hear_in_vain(payload, is_text=is_text, talk=_Talk(None))
+
+    def _hear_in_vain(self, payload: bytes, *, is_text: bool, talk: _Talk) -> None:
+        """Listen to a message that goes nowhere: what somebody at risk says is kept as that."""
+        guest = self._guest or Guest(self._exchange, None)
+        hearing = self._sockets.desk.hear(guest, payload, is_text=is_text, talk=talk)
+        if hearing is not None:
+            hearing.lost()
 
     def _prove(self, socket: Socket, token: bytes) -> None:
         """Ask about a token, and hear nothing meanwhile; empty: the request has shown one."""

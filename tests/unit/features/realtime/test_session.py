@@ -519,3 +519,14 @@ def test_what_others_carry_out_is_as_it_was_asked() -> None:
     refresh = session.next()
     assert refresh is not None
     assert refresh.request == RefreshRequest("t")
+
+
+def test_what_comes_too_late_is_left_undone() -> None:
+    session = connected()
+    session.receive(in_json({"id": 2, "rpc": {}}))
+    publish: Written = {"id": 3, "publish": {"channel": "a", "data": 1}}
+    session.leave_undone(in_json(publish))
+    session.leave_undone(b"{}")
+    session.leave_undone(b"no JSON")
+    assert [one.id for one in session.left] == [3]
+    assert (session.next() is not None, session.closing) == (True, None)

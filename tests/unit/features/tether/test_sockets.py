@@ -483,6 +483,32 @@ def test_of_many_some_end_in_a_turn_and_nobody_comes_back_to_the_others() -> Non
     assert (len(house.sockets), len(later)) == (1, 1)
 
 
+# --- what comes too late ---
+
+
+def test_what_comes_behind_the_end_is_listened_to_and_counts_as_not_arrived() -> None:
+    house = House()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    house.sockets.erase("today/p1")
+    heard = list(socket.heard)
+    hearer.late(b"dark", is_text=True)
+    hearer.late(b"well", is_text=True)
+    assert (house.desk.listened, house.desk.lost) == ([b"dark", b"well"], [b"dark"])
+    assert (house.desk.sessions, house.leg.heard) == ([house.desk.legs[0][0].session] * 2, [])
+    assert house.desk.sessions[0] != ""
+    assert socket.heard == heard
+
+
+def test_a_token_that_comes_too_late_is_nothing_that_anybody_says() -> None:
+    house = House(first_message=5.0)
+    _, hearer = house.came("/ws", None)
+    hearer.due(5.0)
+    hearer.late(AUTH, is_text=True)
+    hearer.late(AUTH, is_text=False)
+    hearer.late(b"dark", is_text=True)
+    assert (house.desk.listened, house.desk.lost) == ([AUTH, b"dark"], [b"dark"])
+
+
 # --- other workers ---
 
 
