@@ -73,7 +73,8 @@ def test_half_a_head_is_answered_408(hasty: Stage) -> None:
         with clock() as waited:
             client.send(head_of(b"/")[:20])
             answer = client.answer()
-        assert (code(answer), waited.is_in_time) == ((408, "request_timeout"), True)
+        assert code(answer) == (408, "request_timeout")
+        assert waited.is_in_time, waited
         assert client.end() is End.CLOSED
 
 
@@ -83,7 +84,7 @@ def test_a_head_that_trickles_is_answered_408_counted_from_its_first_byte(hasty:
         with clock() as waited:
             trickle(client.sock, head[:30], pause=0.02)
             assert code(client.answer()) == (408, "request_timeout")
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
 
 
 def test_half_a_head_behind_an_answer_is_answered_408(hasty: Stage) -> None:
@@ -92,7 +93,7 @@ def test_half_a_head_behind_an_answer_is_answered_408(hasty: Stage) -> None:
         with clock() as waited:
             client.send(head_of(b"/")[:20])
             assert code(client.answer()) == (408, "request_timeout")
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
 
 
 def test_half_a_head_pipelined_behind_a_request_is_answered_408(tmp_path: Path) -> None:
@@ -107,20 +108,20 @@ def test_half_a_head_pipelined_behind_a_request_is_answered_408(tmp_path: Path) 
             client.send(head_of(b"/") + head_of(b"/")[:20])
             assert client.answer().status == 200
             assert code(client.answer()) == (408, "request_timeout")
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
 
 
 def test_a_connection_without_a_request_is_closed_in_silence(hasty: Stage) -> None:
     with clock() as waited, hasty.client() as client:
         assert client.read_to_end() == b""
-    assert waited.is_in_time
+    assert waited.is_in_time, waited
 
 
 def test_an_idle_connection_is_closed_in_silence(hasty: Stage) -> None:
     with hasty.client() as client, clock() as waited:
         assert client.get(b"/").status == 200
         assert client.read_to_end() == b""
-    assert waited.is_in_time
+    assert waited.is_in_time, waited
 
 
 def test_a_connection_in_use_is_not_idle(hasty: Stage) -> None:
@@ -137,7 +138,8 @@ def test_a_body_that_stops_is_answered_408_and_frees_the_service(edge: Stage) ->
         with clock() as waited:
             client.send(post_of(target, b"0123456789")[:-5])
             answer = client.answer()
-        assert (code(answer), waited.is_in_time) == ((408, "request_timeout"), True)
+        assert code(answer) == (408, "request_timeout")
+        assert waited.is_in_time, waited
         assert client.end() is End.CLOSED
     assert wait_until(lambda: bool(gone))
 
@@ -283,7 +285,7 @@ def test_a_service_that_does_not_accept_is_answered_504(tmp_path: Path) -> None:
                 answer = client.get(b"/")
             assert code(answer) == (504, "upstream_connect_timeout")
             assert answer.value(b"proxy-status") == b"tta-gateway; error=connection_timeout"
-            assert waited.is_in_time  # two tries of 300 ms
+            assert waited.is_in_time, waited  # two tries of 300 ms
 
 
 def test_a_service_that_accepts_and_says_nothing_is_answered_504_and_freed(edge: Stage) -> None:
@@ -295,7 +297,7 @@ def test_a_service_that_accepts_and_says_nothing_is_answered_504_and_freed(edge:
             answer = client.answer()
         assert code(answer) == (504, "upstream_first_byte_timeout")
         assert answer.value(b"proxy-status") == b"tta-gateway; error=http_response_timeout"
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
         assert client.get(b"/").status == 200
     assert wait_until(lambda: bool(gone))
 
@@ -328,7 +330,7 @@ def test_a_service_that_stops_reading_a_body_is_answered_504(edge: Stage) -> Non
             fill(client.sock, most=100 * 65544, quiet=0.2, piece=chunk(b"\0" * 65536))
             assert code(client.answer()) == (504, "upstream_first_byte_timeout")
         answered.set()
-    assert waited.is_in_time
+    assert waited.is_in_time, waited
 
 
 def test_all_tries_together_end_with_the_total(edge: Stage) -> None:
@@ -337,7 +339,7 @@ def test_all_tries_together_end_with_the_total(edge: Stage) -> None:
         with clock() as waited:
             answer = client.get(target)
         assert code(answer) == (504, "upstream_total_timeout")
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
     assert edge.upstream.calls(target) == 2
 
 
@@ -362,7 +364,7 @@ def test_a_request_that_waits_for_a_connection_ends_with_the_total(tmp_path: Pat
             with clock() as waited:
                 answer = second.get(b"/total/")
             assert code(answer) == (504, "upstream_total_timeout")
-            assert waited.is_in_time
+            assert waited.is_in_time, waited
             assert second.get(b"/total/").status == 504
 
 
@@ -399,7 +401,7 @@ def test_an_answer_that_stops_halfway_is_broken_off(edge: Stage, head: bytes) ->
             client.ask(target)
             assert client.head().status == 200
             assert client.end() is End.RESET
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
     assert wait_until(lambda: bool(gone))
 
 
@@ -433,7 +435,7 @@ def test_a_tunnel_that_nobody_uses_is_closed(edge: Stage) -> None:
         with clock() as waited:
             _switch(client, target)
             assert client.end() is not End.OPEN
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
     assert wait_until(lambda: bool(gone))
 
 
