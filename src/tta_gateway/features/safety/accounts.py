@@ -224,6 +224,8 @@ class Refused:
         found = exchange.safety or NOTHING
         if exchange.drill is not None:
             found = exchange.drill.judged(found)
+            if not found.level:
+                return ""  # too little was found in it: nobody is to be called
         else:
             found = self.weigh(exchange, found, text.text)
         if found.level:

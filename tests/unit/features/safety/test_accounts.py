@@ -111,6 +111,15 @@ def test_a_drill_that_is_refused_is_weighed_with_nothing_that_anybody_has_said()
     assert (report.level, report.source, report.delivered) == (2, "drill", False)
 
 
+def test_a_refused_drill_in_which_too_little_is_found_is_told_of_to_nobody() -> None:
+    house, exchange = House(), asking()
+    refused = Refused(house.accounts, lambda _: Verdict(2, ("suicide",), ("rule",), "7", 0.9))
+    exchange.drill = Drill("7", by="ben", level=3, now=lambda: 0.0)
+    assert list(refused.look(exchange, b"words"))[-1]
+    assert asyncio.run(refused.open(exchange, b"words")) == ""
+    assert house.kept.told == []
+
+
 def test_the_service_is_the_one_that_was_chosen_and_there_may_be_none() -> None:
     house = House()
     house.tell(asking(service="other"))
