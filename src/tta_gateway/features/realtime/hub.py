@@ -19,11 +19,13 @@ from tta_gateway.features.realtime.codec import Codec
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
     INTERNAL,
+    NO_HELP,
     SUBSCRIPTION_ENDED,
     SUBSCRIPTION_EXPIRED,
     UNSUBSCRIBED,
     WRITE_ERROR,
     Disconnection,
+    Help,
     Unsubscription,
 )
 from tta_gateway.features.realtime.command import Command
@@ -112,6 +114,8 @@ class Hub:
         """of connections that come from now on"""
         self.entered: Callable[[Subscription], None] = lambda _: None
         """hears of each subscription that the server has made"""
+        self.helps: Callable[[str], Help] = lambda _: NO_HELP
+        """returns where help is, for who is behind a connection, by its id"""
         self._died: Final = died
         self._connections: Final[dict[str, Connection]] = {}
         self._users: Final[dict[str, set[str]]] = {}
@@ -146,6 +150,7 @@ class Hub:
         """Take a client's socket; `client` is a new id that nobody else has anywhere."""
         now = self._ports.clock.monotonic()
         session = Session(codec, client, terms=self.terms, now=now, chance=chance)
+        session.helps = self.helps
         connection = Connection(self, session, writer, address)
         self._connections[client] = connection
         return connection
