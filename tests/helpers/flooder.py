@@ -1,10 +1,11 @@
 """An attacker in a process of its own: `python -m tests.helpers.flooder PORT KIND RATE SECONDS`.
 
 It comes from a thousand addresses of the loopback network.  `connections` begins a connection each
-time, which sends what is no HTTP; `requests` asks over one kept connection of each address, each
-time with another bad token.  RATE is how many a second, open loop: each at its time, however the
-last ones fare.  With 0 it is closed, `AT_ONCE` at a time, from addresses of `SPARED`: so it finds
-out what the gateway can do.  What became of it is one line of JSON on standard output.
+time, which sends what is no HTTP; `requests` asks over one kept connection of each address, several
+times in one go (RFC 9112, 9.3.2), each time with another bad token.  RATE is how many a second,
+open loop: each at its time, however the last ones fare.  With 0 it is closed, `AT_ONCE` at a time,
+from addresses of `SPARED`: so it finds out what the gateway can do.  What became of it is one line
+of JSON on standard output.
 
 Plain sockets and epoll: it has to be faster than what it attacks.
 """
@@ -34,6 +35,8 @@ _HOSTILE: Final = "127.66"
 _HARMLESS: Final = "127.77"
 _NO_HTTP: Final = b"GET / HTTP/9.9\r\nHo st: a\r\n\r\n"
 _ASKED: Final = b"GET /guarded/a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer eyJ.%d.a\r\n\r\n"
+_PIPELINED: Final = 4
+"""Requests that are sent at once: an attacker who waits for no answer has less to do so."""
 _PATIENCE: Final = 3.0  # seconds
 _MOST: Final = 6000  # connections at once
 _RESET: Final = struct.pack("ii", 1, 0)  # leaves nothing behind in the system
@@ -55,6 +58,9 @@ class Told:
 
 class Flooder:
     """What the two kinds share."""
+
+    AT_A_TIME = 1
+    """how much of it one `attack` is"""
 
     def __init__(self, port: int, *, is_closed: bool) -> None:
         self.told = Told()
@@ -88,7 +94,7 @@ class Flooder:
         sock.close()
 
     def attack(self) -> None:
-        """Do it once more."""
+        """Do it once more, or `AT_A_TIME` times."""
         raise NotImplementedError
 
     def happened(self, sock: socket.socket, event: int) -> None:
@@ -157,7 +163,9 @@ class Connections(Flooder):
 
 
 class Requests(Flooder):
-    """Asks again and again over a connection of each address."""
+    """Asks again and again over a connection of each address, some requests in one go."""
+
+    AT_A_TIME = _PIPELINED
 
     def __init__(self, port: int, *, is_closed: bool) -> None:
         super().__init__(port, is_closed=is_closed)
@@ -165,28 +173,37 @@ class Requests(Flooder):
         self._waits: dict[socket.socket, int] = {}  # requests without an answer yet
 
     def attack(self) -> None:
-        """Ask once from the next address, over a new connection if the last one was cut."""
+        """Ask from the next address, over a new connection if the last one was cut."""
         number = next(self._numbers)
         one = number % ADDRESSES
+        asked = b"".join([_ASKED % (number * _PIPELINED + at) for at in range(_PIPELINED)])
+        for _ in range(2):
+            sock = self._line(one)
+            if sock is None:
+                break
+            try:
+                sock.send(asked)
+            except BlockingIOError:
+                break
+            except OSError:  # it was cut, and nobody has looked yet
+                self._over(sock)
+            else:
+                self.told.sent += _PIPELINED
+                self._waits[sock] += _PIPELINED
+                self.under_way += _PIPELINED
+                return
+        self.told.unsent += _PIPELINED
+
+    def _line(self, one: int) -> socket.socket | None:
+        """Return the connection of an address; None where there is no room for one."""
         sock = self._lines.get(one)
         if sock is None or sock.fileno() < 0:
             sock = self.connect(one)
-            if sock is None:
-                self.told.unsent += 1
-                return
-            self._lines[one] = sock
-            self._waits[sock] = 0
-            self._epoll.register(sock.fileno(), select.EPOLLIN)
-        try:
-            sock.send(_ASKED % number)
-        except BlockingIOError:
-            self.told.unsent += 1
-        except OSError:
-            self._over(sock)
-        else:
-            self.told.sent += 1
-            self._waits[sock] += 1
-            self.under_way += 1
+            if sock is not None:
+                self._lines[one] = sock
+                self._waits[sock] = 0
+                self._epoll.register(sock.fileno(), select.EPOLLIN)
+        return sock
 
     def _over(self, sock: socket.socket) -> None:
         waits = self._waits.pop(sock, 0)
@@ -219,7 +236,7 @@ def run(made: Flooder, rate: float, seconds: float) -> Told:
             wanted = int((now - begun) * rate)
             while due < wanted:
                 made.attack()
-                due += 1
+                due += made.AT_A_TIME
                 if due % 64 == 0:
                     made.look(0)
             made.look(0.002)

@@ -49,7 +49,8 @@ from tta_gateway.node.caring import Caring
 from tta_gateway.node.carrying import Carrying, register_of
 from tta_gateway.node.carrying import Outside as Incoming
 from tta_gateway.node.changing import ROLES, Changing, Granting
-from tta_gateway.node.channel_calls import Now, forgetting, server_api, shown_by
+from tta_gateway.node.channel_calls import forgetting, server_api, shown_by
+from tta_gateway.node.channel_rules import Now
 from tta_gateway.node.channel_store import ASKS_OF_DISK
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
@@ -92,6 +93,7 @@ from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
 from tta_gateway.node.sqlalchemy_aside import import_now
 from tta_gateway.node.state_client import StateClient
+from tta_gateway.node.store_keys import StoreKeeping
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.taking import Taking
 from tta_gateway.node.times import Times
@@ -101,6 +103,7 @@ from tta_gateway.node.vaults import following
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standing_of
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp, SystemClock
+from tta_gateway.support.crypto.forest import Shelf
 from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
@@ -202,6 +205,8 @@ class Control:
 
     def _keep_what_lasts(self, clock: Clock) -> None:
         """Have a database, and what is kept there: users and their sessions."""
+        self._vault = following(self.log, lambda: self.snapshot, lambda: self.findings.known)
+        self.store_keys = self._store_keys(clock)
         self.away = Away()
         self.databases = Databases(self.log)
         self.databases.tell = self._hear_of_database
@@ -274,7 +279,7 @@ class Control:
         self.stores = Stores(self.log)
         self.stores.tell = partial(self.away.take, "stores")
         self.letters = ValkeyInbox(self._client, wall=clock.wall)
-        self.letters.vault = following(self.log, lambda: self.snapshot)
+        self.letters.vault = self._vault
         inboxes = Now(lambda: self.snapshot).inbox
         self.mourning = Mourning(
             self.letters, self.counts, has_inboxes=lambda: inboxes() is not None
@@ -290,6 +295,7 @@ class Control:
         self.issuance.recover(live, self.log)
         self.published.recover(published_in(live, Sections(self.log)))
         self.alerting.recover(parts.live)
+        self.store_keys.recover(live)
         sections = Sections(self.log)
         names = {section(one): one for one in parts.services}
         read = {
@@ -315,6 +321,7 @@ class Control:
         made = server_api(
             lambda: self.snapshot,
             self._client,
+            vault=self._vault,
             disk=disk,
             log=self.log,
             clock=clock,
@@ -406,8 +413,29 @@ class Control:
 
     def _forgetting(self, clock: Clock) -> Forgetting:
         return forgetting(
-            lambda: self.snapshot, self._client, log=self.log, clock=clock, died=self.died
+            lambda: self.snapshot,
+            self._client,
+            vault=self._vault,
+            keys=self.store_keys,
+            log=self.log,
+            clock=clock,
+            died=self.died,
         )
+
+    def _store_keys(self, clock: Clock) -> StoreKeeping:
+        return StoreKeeping(
+            self.log,
+            clock,
+            snapshot=lambda: self.snapshot,
+            database=self._store_shelf,
+            put=self.findings.put,
+        )
+
+    def _store_shelf(self) -> Shelf:
+        _ = self.databases.database  # once it is there, all of SQLAlchemy has been imported aside
+        from tta_gateway.features.erasure.sql_store import SqlStore
+
+        return SqlStore(lambda: self.databases.database)
 
     def _change_store(self) -> "ChangeStore[AsyncConnection]":
         import_now()

@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 
 from tta_gateway.features.discovery.bound import DiscoveryBound
+from tta_gateway.features.erasure.bound import STORE_KEYS
 from tta_gateway.features.health.bound import HealthBound
 from tta_gateway.features.identity.bound import API_KEYS, ISSUER_KEYS, KEYS, REVOKED, IdentityBound
 from tta_gateway.features.registration.bound import RegistrationBound
@@ -61,14 +62,19 @@ def begun(data: bytes, state: Path, *, wall: Callable[[], float]) -> bytes:
 
 
 def _of_tokens(parts: Parts, kept: dict[str, bytes]) -> dict[str, msgspec.Raw]:
-    """Return what is kept of the gateway's own tokens, if it issues any, and of others' keys."""
+    """Return what is kept of the gateway's own tokens, if it issues any, and of others' keys.
+
+    The keys of what stands in the store for state are among them.
+    """
     bound = bound_of(parts, "identity", IdentityBound)
     asked = {f"{ISSUER_KEYS}{one.name}" for one in bound.issuers if one.source is not None}
     issues = bound.issuing is not None
     return {
         name: msgspec.Raw(raw)
         for name, raw in kept.items()
-        if name in asked or (issues and (name == KEYS or name.startswith((REVOKED, API_KEYS))))
+        if name == STORE_KEYS
+        or name in asked
+        or (issues and (name == KEYS or name.startswith((REVOKED, API_KEYS))))
     }
 
 

@@ -1,35 +1,30 @@
 """Channels as control asks of them for services: it publishes and looks, and hears nothing."""
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable
 
-import msgspec
-
-from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, RealtimeBound
 from tta_gateway.features.realtime.codes import INTERNAL
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.errands import BrokerErrands
-from tta_gateway.features.realtime.kinds import Kind, Kinds
+from tta_gateway.features.realtime.kinds import Kind
 from tta_gateway.features.realtime.mail import Mail
 from tta_gateway.features.realtime.post_office import PostOffice
 from tta_gateway.features.realtime.server_api import Out, ServerApi, Shown
 from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.kernel.listening import Heard, Judged, Listener, Place, Speaker
+from tta_gateway.node.channel_rules import Now
 from tta_gateway.node.channel_store import Ear, boxes
 from tta_gateway.node.forgetting import Done, Forgetting
 from tta_gateway.node.hearing import mode_in
-from tta_gateway.node.vaults import following
+from tta_gateway.node.store_keys import StoreKeeping
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
+from tta_gateway.support.crypto.vault import Vault
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.tasks import Died
 from tta_gateway.support.valkey.client import Valkey
-
-_NOTHING: Final = msgspec.Raw(msgspec.msgpack.encode(RealtimeBound()))
-_decode: Final = msgspec.msgpack.Decoder(RealtimeBound).decode
 
 
 class Idle:
@@ -49,42 +44,11 @@ class Idle:
         """There is none to look at."""
 
 
-class Now:
-    """Channels as the configuration has them that is in force."""
-
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Read them when they are asked for first."""
-        self._snapshot = snapshot
-        self._raw = b""
-        self._bound = RealtimeBound()
-        self._kinds = Kinds(())
-
-    def kinds(self) -> Kinds:
-        """Return their kinds."""
-        self._read()
-        return self._kinds
-
-    def inbox(self) -> InboxBound | None:
-        """Return what holds for inboxes, None where there are none."""
-        self._read()
-        return self._bound.inbox
-
-    def rules(self) -> Sequence[ChannelRule]:
-        """Return what holds in channels of each kind."""
-        self._read()
-        return self._bound.channels
-
-    def _read(self) -> None:
-        raw = bytes(self._snapshot().features.get("realtime", _NOTHING))
-        if raw != self._raw:
-            self._raw, self._bound = raw, _decode(raw)
-            self._kinds = Kinds(self._bound.channels)
-
-
-def server_api(
+def server_api(  # noqa: PLR0913 - where it meets control, each by its name
     snapshot: Callable[[], Snapshot],
     client: Callable[[], Valkey | None],
     *,
+    vault: Callable[[], Vault | None],
     disk: Callable[[], Valkey | None],
     log: EventLog,
     clock: Clock,
@@ -98,16 +62,18 @@ def server_api(
     now, asked = Now(snapshot), Disk(disk, died=died)
     broker = ValkeyBroker(client, disk=asked, listener=Ear(), fresh=fresh, tell=log.event)
     orders = BrokerErrands(broker, worker=fresh(), doer=Idle(), tell=log.event, died=died)
-    broker.vault = following(log, snapshot)
+    broker.vault, broker.about = vault, now.about
     inboxes = boxes(client, asked, wall=clock.wall, vault=broker.vault)
     mail = Mail(inboxes, kinds=now.kinds, fresh=fresh, wall=clock.wall)
     return ServerApi(now.kinds, broker, orders, clock, post=PostOffice(mail, now.inbox))
 
 
-def forgetting(
+def forgetting(  # noqa: PLR0913 - where it meets control, each by its name
     snapshot: Callable[[], Snapshot],
     client: Callable[[], Valkey | None],
     *,
+    vault: Callable[[], Vault | None],
+    keys: StoreKeeping,
     log: EventLog,
     clock: Clock,
     died: Died,
@@ -115,9 +81,10 @@ def forgetting(
     """Return what deletes what is kept of people, in the store that the configuration names."""
     disk = Disk(client, died=died)  # which nobody asks, who only deletes
     broker = ValkeyBroker(client, disk=disk, listener=Ear(), fresh=_fresh(clock), tell=log.event)
-    broker.vault = following(log, snapshot)
+    broker.vault = vault
     return Forgetting(
         Done(client),
+        keys,
         ValkeyInbox(client, wall=clock.wall),
         broker,
         rules=Now(snapshot).rules,

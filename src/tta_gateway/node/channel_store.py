@@ -1,6 +1,6 @@
 """Channels in the node's store: a worker's broker, and the connection by which it hears."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tta_gateway.features.realtime.broker import Listener
@@ -9,6 +9,7 @@ from tta_gateway.features.realtime.mail import Boxes
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 from tta_gateway.features.realtime.valkey_broker import PROBED, ValkeyBroker
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
+from tta_gateway.node.channel_rules import Now
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.state_subscriber import StateSubscriber
 from tta_gateway.node.vaults import Vaults
@@ -58,17 +59,21 @@ class Ear:
 class ChannelStore:
     """The broker, asked by `client`, and heard where the configuration says."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it meets the worker, each by its name
         self,
         client: Callable[[], Valkey | None],
         *,
         topology: Callable[[], Topology | None],
+        live: Callable[[], Mapping[str, bytes]],
         fresh: Callable[[], str],
         wall: Callable[[], float],
         log: EventLog,
         died: Died,
     ) -> None:
-        """Hear nothing yet; `topology` tells who serves, where that is found out."""
+        """Hear nothing yet; `topology` tells who serves, where that is found out.
+
+        `live` are the live sections that are in force.
+        """
         self.ear: Final = Ear()
         self._snapshot: Snapshot | None = None
         self._disk_client: Final = StateClient(
@@ -79,7 +84,9 @@ class ChannelStore:
             client, disk=self.disk, listener=self.ear, fresh=fresh, tell=log.event
         )
         self._vaults: Final = Vaults(log)
+        self._live: Final = live
         self.broker.vault = self._vault
+        self.broker.about = Now(lambda: self._snapshot).about
         self.boxes: Final = boxes(client, self.disk, wall=wall, vault=self._vault)
         self.log: Final = log
         self.died: Final = died
@@ -118,7 +125,7 @@ class ChannelStore:
         return self._snapshot
 
     def _vault(self) -> Vault | None:
-        return None if self._snapshot is None else self._vaults.of(self._snapshot)
+        return None if self._snapshot is None else self._vaults.of(self._snapshot, self._live())
 
     def _asked_of_disk(self) -> Valkey | None:
         return None if self._snapshot is None else self._disk_client()

@@ -143,6 +143,7 @@ def _lasting(
         ("nodes", control.attending.run),
         ("changes", control.changing.run),
         ("erasures", control.erasing.run),
+        ("store keys", control.store_keys.run),
         ("dead letters", control.mourning.run),
         ("shield", control.defending.run),
         ("bans", control.defending.banning.run),

@@ -89,7 +89,7 @@ class CrisisChannels:
         self._client = StateClient(
             self._snapshot, topology=self._topology, log=self._log, died=self._died
         )
-        vault = following(self._log, self._snapshot)
+        vault = following(self._log, self._snapshot, lambda: self._parts().live)
         return CrisisPost(self._client, wall=self._wall, vault=vault)
 
     def _topology(self) -> "Topology | None":

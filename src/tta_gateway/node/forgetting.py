@@ -1,5 +1,8 @@
 """Forgetting: what the store for state keeps of a person is deleted once they are erased.
 
+First the key is destroyed with which it is sealed (store_keys.py): no copy of the store can be read
+from then on, and what they have said in channels that others share is not there either.
+
 That is their inbox, with what has died in it; channels that are about them, by what the
 configuration says of the owner or of letters; and tethers that have been put down.  It is done once
 for all nodes that share the store, which keeps whether it was: a store that has gone back to what
@@ -10,18 +13,16 @@ is done again and again for some seconds, and only then for good.  Then the embe
 to write its log anew; of one that the operator names that is the operator's to do.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
-import msgspec
-
-from tta_gateway.features.access.bound import RouteAccess
 from tta_gateway.features.realtime.asking import Asking
 from tta_gateway.features.realtime.bound import ChannelRule
-from tta_gateway.features.realtime.broker import Archive
+from tta_gateway.features.realtime.broker import Archive, Away
 from tta_gateway.features.realtime.inbox import Inbox
 from tta_gateway.kernel.incident import NETWORK
-from tta_gateway.kernel.route import Route
+from tta_gateway.node.channel_rules import personal
+from tta_gateway.node.store_keys import NotErased
 from tta_gateway.node.tether_nodes import erase_tethers
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.error import Unavailable
@@ -30,7 +31,6 @@ SETTLED: Final = 10.0
 """Seconds in which all nodes have ended what was open of somebody: they look every two."""
 _DONE: Final = b"{tta:erasures}:done"
 _CONNECTS: Final = 1.0  # seconds for a client that has just been made
-_access: Final = msgspec.msgpack.Decoder(RouteAccess).decode
 
 
 class Done:
@@ -67,12 +67,21 @@ class Done:
             return
 
 
+class Keys(Protocol):
+    """Who keeps the keys with which content is sealed there."""
+
+    async def erase(self, subject: str, *, id: str) -> None:
+        """Destroy the key of a person, once for all nodes; NotErased."""
+        ...
+
+
 class Forgetting:
     """Deletes it, in the order of those who ask."""
 
     def __init__(  # noqa: PLR0913 - where it meets control, each by its name
         self,
         done: Done,
+        keys: Keys,
         inbox: Inbox,
         archive: Archive,
         *,
@@ -86,6 +95,7 @@ class Forgetting:
         `is_own` tells whether the server is the node's, whose log nobody else looks after.
         """
         self._done = done
+        self._keys = keys
         self._inbox = inbox
         self._archive = archive
         self._rules = rules
@@ -102,6 +112,10 @@ class Forgetting:
             return True
         since = self._since.get(id)
         is_last = since is not None and self._monotonic() >= since + SETTLED
+        try:
+            await self._keys.erase(subject, id=id)
+        except NotErased as error:
+            raise Away(str(error), may_be_done=False) from error
         await self._inbox.erase(subject)
         for channel in personal(self._rules(), subject):
             await self._archive.erase(channel)
@@ -114,24 +128,3 @@ class Forgetting:
         await self._done.add(id)
         self._since.pop(id, None)
         return True
-
-
-def personal(rules: Sequence[ChannelRule], subject: str) -> Iterator[str]:
-    """Return the channels that are about somebody, and nobody else."""
-    return (f"{rule.prefix}{subject}" for rule in rules if _is_personal(rule))
-
-
-def _is_personal(rule: ChannelRule) -> bool:
-    """Tell whether what stands behind the prefix is a person."""
-    if not rule.parameter:
-        return False
-    if rule.receipts is not None and rule.receipts.to == rule.parameter:
-        return True
-    routes = (rule.subscribe, rule.publish, rule.presence, rule.history)
-    return any(_owner(route) == rule.parameter for route in routes)
-
-
-def _owner(route: Route | None) -> str:
-    """Return the parameter that says whose it is; empty where that is not said."""
-    raw = None if route is None else route.features.get("access")
-    return "" if raw is None else _access(raw).owner

@@ -21,7 +21,7 @@ from tta_gateway.features.escalation.register import Away
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import GATEWAY, Principal
 from tta_gateway.node import guard_socket
-from tta_gateway.node.drilling import drilled
+from tta_gateway.node.drill_call import drilled
 from tta_gateway.node.elsewhere import Elsewhere, is_own, refused
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import EVIDENCE
@@ -29,9 +29,9 @@ from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import Parts, base_of, bound_of
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.crypto.envelope import Envelope
-from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.crypto.ring import Ring
-from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.sealing import Erased, NotSealed
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.sql.away import Unavailable

@@ -1,4 +1,6 @@
-"""Keepsake: what registries said last, who has registered, and which tokens count, on disk.
+"""Keepsake: what registries said last, who has registered, which tokens count, on disk.
+
+So are the keys of what stands in the store for state.
 
 The next control gets all that as live sections; a gateway that starts from nothing reads the file.
 What comes of it is in force until it is said anew, and said to be unconfirmed.  It is sealed like
@@ -11,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.features.erasure.bound import STORE_KEYS
 from tta_gateway.features.identity.bound import API_KEYS, ISSUER_KEYS, KEYS, REVOKED
 from tta_gateway.features.registration.record import is_section
 from tta_gateway.node.findings import Findings
@@ -107,7 +110,7 @@ def _of_ours(sections: Mapping[str, bytes]) -> _Sections:
 
 def _is_of_ours(name: str) -> bool:
     return (
-        name == KEYS
+        name in (KEYS, STORE_KEYS)
         or name.startswith((PREFIX, REVOKED, ISSUER_KEYS, API_KEYS))
         or is_section(name)
     )

@@ -192,7 +192,7 @@ class TetherNodes:
     async def _write(
         self, name: str, card: At | Down, *, keeping: Keeping = _CARD, key: str = ""
     ) -> Published:
-        publication = Publication(_encode(card))
+        publication = Publication(_encode(card), info=_whose(card))
         return await self._broker.publish(_card_of(name), publication, keeping=keeping, key=key)
 
     # --- handing over ---
@@ -403,6 +403,12 @@ async def erase_tethers(archive: Archive, person: str, *, is_last: bool) -> None
     found = {channel for one in stored.publications for channel in _listed_in(one.data)}
     for channel in [*found, *([listed] if is_last else ())]:
         await archive.erase(channel)
+
+
+def _whose(card: At | Down) -> ClientInfo | None:
+    """Return whose key seals a card."""
+    principal = card.parcel.principal if isinstance(card, Down) else None
+    return None if principal is None else ClientInfo(user=principal.subject)
 
 
 def _listed_in(data: bytes) -> list[str]:

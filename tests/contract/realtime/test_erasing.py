@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from tests.helpers.channels import VAULT, Worker, until, workers
+from tests.helpers.channels import Worker, until, workers
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.valkey_client import Told
 from tests.helpers.valkey_cluster import cluster, topology
@@ -18,11 +18,20 @@ from tests.unit.node.test_tether_nodes import a_parcel
 from tta_gateway.features.realtime.bound import ChannelRule, Receipts
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.inbox import Letter, Outcome
-from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
+from tta_gateway.features.realtime.publication import (
+    ERASED,
+    ClientInfo,
+    Keeping,
+    Publication,
+    key_of_person,
+)
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.node.forgetting import SETTLED, Done, Forgetting
 from tta_gateway.node.tether_nodes import TetherNodes
+from tta_gateway.support.crypto.forest import kept, opened, without
+from tta_gateway.support.crypto.ring import Ring
+from tta_gateway.support.crypto.vault import Vault
 from tta_gateway.support.valkey.client import Valkey
 
 pytestmark = pytest.mark.redis
@@ -34,15 +43,39 @@ RULES = (
 )
 
 
+class Keys:
+    """Keys of people, which the store does not have."""
+
+    def __init__(self) -> None:
+        self.ring = Ring([bytes(range(32))])
+        self.wrapped = kept(self.ring, None, now=0.0)
+        self.done: set[str] = set()
+        self.vault = self._vault()
+
+    async def erase(self, subject: str, *, id: str) -> None:
+        if id not in self.done:
+            self.done.add(id)
+            name = key_of_person(subject)
+            self.wrapped = without(self.ring, self.wrapped, name=name, now=1.0)
+            self.vault = self._vault()
+
+    def _vault(self) -> Vault:
+        forest = opened(self.ring, self.wrapped)
+        return Vault(self.ring, forest=forest, seals=forest.sealing(before=0.0))
+
+
 class Node:
     """A node that forgets people."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker, self.clock = worker, FakeClock()
         self.inbox = ValkeyInbox(lambda: worker.valkey, wall=lambda: 1_800_000_000.0)
-        self.inbox.vault = lambda: VAULT
+        self.keys = Keys()
+        self.inbox.vault = worker.broker.vault = lambda: self.keys.vault
+        worker.broker.about = _about
         self.forgetting = Forgetting(
             Done(lambda: worker.valkey),
+            self.keys,
             self.inbox,
             worker.broker,
             rules=lambda: RULES,
@@ -105,6 +138,24 @@ async def _held(valkey: Valkey, key: bytes) -> object:
     return await valkey.command(word, key, *rest)
 
 
+def _about(channel: str) -> str:
+    """Whom the rules say that a channel is about."""
+    return channel.removeprefix("user:") if channel.startswith("user:") else ""
+
+
+async def dumped(valkey: Valkey) -> dict[bytes, bytes]:
+    """A copy of all that the server keeps."""
+    found = await valkey.command("KEYS", "*")
+    assert isinstance(found, list)
+    copied = {}
+    for one in found:
+        assert isinstance(one, bytes)
+        said = await valkey.command("DUMP", one)
+        assert isinstance(said, bytes)
+        copied[one] = said
+    return copied
+
+
 # As patterns could be, and as cannot stand in names of keys.
 NAMES = ("ada", "*[a-z]?\\", " } { %")
 
@@ -143,6 +194,59 @@ def test_nothing_of_theirs_is_left_and_all_of_others_is(shared: Server, like: st
             assert (told.position.offset, told.repeated) == (1, False)
             posted = await node.inbox.post(ada, Letter("read", Publication(b"1"), FAR))
             assert posted.outcome is Outcome.NEW
+
+    uvloop.run(body())
+
+
+Said = tuple[bytes, dict[str, str]]
+GONE: Said = (b"null", {ERASED: "true"})
+
+
+async def history(worker: Worker, channel: str) -> list[Said]:
+    """What a channel tells of all that was said there."""
+    stored = await worker.broker.history(channel, since=None, limit=-1)
+    return [(one.data, one.tags) for one in stored.publications]
+
+
+async def brought_back(node: Node, ada: str, ben: str) -> dict[bytes, bytes]:
+    """Have them write, erase one, and bring the store back as it was before; return what was."""
+    broker, valkey = node.worker.broker, node.worker.valkey
+    for person in (ada, ben):
+        await node.write(person)
+        both = Publication(b'"both"', info=ClientInfo(person, "c"))
+        await broker.publish("team:both", both, keeping=KEPT)
+        about = Publication(b"1")  # a service says it
+        await broker.publish(f"user:{person}", about, keeping=KEPT)
+    copy = await dumped(valkey)
+    await node.forget(ada, "e1")
+    await node.forget_for_good(ada, "e1")
+    await valkey.command("FLUSHALL")
+    for name, said in copy.items():
+        await valkey.command("RESTORE", name, 0, said)
+    return copy
+
+
+def test_no_copy_of_the_store_that_was_made_before_can_be_read(own: Server) -> None:
+    """Red where `whose` is left out in valkey_broker.py, valkey_inbox.py, or `info` of a parcel."""
+
+    async def body() -> None:
+        ada, ben = "ada" + uuid.uuid4().hex, "ben" + uuid.uuid4().hex
+        async with workers(own.unix) as (worker,):
+            node = Node(worker)
+            copy = await brought_back(node, ada, ben)
+            assert await history(worker, f"user:{ada}") == [GONE] * 4
+            assert await history(worker, f"team:{ada}") == [GONE] * 3
+            assert await history(worker, "team:both") == [GONE, (b'"both"', {})]
+            assert len(await history(worker, f"team:{ben}")) == 3
+            assert GONE not in await history(worker, f"user:{ben}")
+            inbox = node.inbox
+            found = [len((await inbox.drain(one)).letters) for one in (ada, ben)]
+            assert found == [0, 1]
+            assert [len((await inbox.dead(one)).letters) for one in (ada, ben)] == [0, 1]
+            cards = {one for one in copy if b"!tether:" in one and one.endswith(b"stream")}
+            names = [one.split(b"tta:channel:")[1].split(b"}")[0].decode() for one in cards]
+            # Hers is a gap, his is there.
+            assert sorted([len(await history(worker, one)) for one in names]) == [0, 1]
 
     uvloop.run(body())
 

@@ -1,8 +1,11 @@
 """Somebody who is erased: nothing of them is left in Valkey, and what is open of them ends."""
 
+import asyncio
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from tests.faults.test_embedded_valkey import say
 from tests.helpers.hub_stage import HubStage, hub_stage
 from tests.helpers.sdk import Sdk
 from tests.helpers.slow import frozen, running, wait_until
+from tests.helpers.valkey_client import client as client_of
+from tta_gateway.support.valkey.topology import Address
 
 pytestmark = pytest.mark.e2e
 WHY = "asked for by the person"
@@ -79,3 +84,61 @@ def test_an_erasure_reaches_valkey_even_where_that_hangs_just_then(
     posted = serve(stage, "post", users=[person], data={"n": 2}, id="dead")
     assert posted["letters"][0]["outcome"] == "new"
     ada.wait("letter", data={"n": 2})
+
+
+def test_a_copy_of_valkey_from_before_an_erasure_shows_nothing_of_them(
+    stage: HubStage, tmp_path: Path, name: str
+) -> None:
+    """Red without `self._keys.erase` in node/forgetting.py."""
+    person, other = name, f"{name}-other"
+    # Until control has told of keys of people, content is sealed without.
+    assert wait_until(lambda: has_keys(tmp_path / "state" / "keys.db"))
+    for one in (person, other):
+        serve(stage, "publish", channel=f"note:{one}", data={"n": 1})
+        serve(stage, "post", users=[one], data={"secret": 1}, id="dead", seconds=1)
+    assert wait_until(lambda: bool(dead(stage, person)) and bool(dead(stage, other)))
+    unix = Address(unix=str(tmp_path / "state" / "valkey" / "state.sock"))
+    copy = asyncio.run(_copied(unix))
+    assert len(dead(stage, person)) == 1
+    assert "done here; other nodes follow" in erase(tmp_path, person)
+    assert wait_until(lambda: bool(erasure(stage)["here"]))
+    asyncio.run(_copied(unix, back=copy))
+    assert dead(stage, person) == []
+    assert len(dead(stage, other)) == 1
+    tags = [one.get("tags") for one in history(stage, f"note:{person}")]
+    assert tags == [{"erased": "true"}]
+    assert history(stage, f"note:{other}")[0]["data"] == {"n": 1}
+
+
+def has_keys(file: Path) -> bool:
+    """Whether control keeps keys of people there, for what stands in Valkey."""
+    if not file.exists():
+        return False
+    with closing(sqlite3.connect(file)) as database:
+        tables = "SELECT count(*) FROM sqlite_master WHERE name = 'forest'"
+        if not database.execute(tables).fetchone()[0]:
+            return False
+        return bool(database.execute("SELECT count(*) FROM forest").fetchone()[0])
+
+
+def history(stage: HubStage, channel: str) -> list[dict[str, Any]]:
+    """What is kept of a channel."""
+    return list(serve(stage, "history", channel=channel, limit=10)["publications"])
+
+
+async def _copied(unix: Address, back: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+    """All that a server keeps; or put it back."""
+    async with client_of(unix) as (valkey, _):
+        if back is None:
+            names = await valkey.command("KEYS", "{tta:*")
+            assert isinstance(names, list)
+            made = {}
+            for one in names:
+                assert isinstance(one, bytes)
+                said = await valkey.command("DUMP", one)
+                if isinstance(said, bytes):
+                    made[one] = said
+            return made
+        for one, said in back.items():
+            await valkey.command("RESTORE", one, 0, said, "REPLACE")
+        return back

@@ -10,14 +10,14 @@ import pytest
 
 from tests.helpers.heard_people import HARM, People
 from tests.unit.node.test_state_client import EMPTY
-from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, RealtimeBound
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.kinds import Kind, Kinds
 from tta_gateway.features.realtime.server_api import Out
 from tta_gateway.features.safety.bound import Mode, RouteSafety
 from tta_gateway.features.safety.judging import SAFE
 from tta_gateway.kernel.route import Route
-from tta_gateway.node.channel_calls import Idle, Now, server_api, shown_by
+from tta_gateway.node.channel_calls import Idle, server_api, shown_by
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import SystemClock
 
@@ -36,26 +36,11 @@ def snapshot(bound: RealtimeBound) -> Snapshot:
     return msgspec.structs.replace(EMPTY, features={"realtime": raw})
 
 
-def test_kinds_are_those_of_the_configuration_in_force() -> None:
-    now = [EMPTY]
-    known = Now(lambda: now[0])
-    kinds = known.kinds
-    assert known.inbox() is None
-    assert kinds().find("news") is None
-    now[0] = snapshot(NEWS)
-    found = kinds()
-    assert found.find("news") is not None
-    assert kinds() is found
-    inbox = InboxBound(seconds=5.0)
-    now[0] = snapshot(RealtimeBound(inbox=inbox))
-    assert known.inbox() == inbox
-    assert kinds().find("news") is None
-
-
 def test_without_a_store_it_says_that_it_is_away() -> None:
     api = server_api(
         lambda: snapshot(NEWS),
         lambda: None,
+        vault=lambda: None,
         disk=lambda: None,
         log=cast("Any", Quiet()),
         clock=SystemClock(),
@@ -137,6 +122,7 @@ def test_services_publish_what_a_judge_lets_be_shown() -> None:
     api = server_api(
         lambda: snapshot(NEWS),
         lambda: None,
+        vault=lambda: None,
         disk=lambda: None,
         log=cast("Any", Quiet()),
         clock=SystemClock(),

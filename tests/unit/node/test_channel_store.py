@@ -24,6 +24,7 @@ class House:
         self.store = ChannelStore(
             lambda: None,
             topology=lambda: self.served,
+            live=dict,
             fresh=lambda: "fresh",
             wall=lambda: 0.0,
             log=cast("Any", self),

@@ -33,7 +33,8 @@ from tta_gateway.node.reporting import EVIDENCE, text_of
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.crypto.envelope import Envelope
-from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.sealing import Erased
 
 WHY = "asked for by the person"
 ADA = "clinic/ada"

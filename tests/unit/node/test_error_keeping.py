@@ -20,7 +20,8 @@ from tta_gateway.node.error_keeping import A_SECOND, ErrorKeeping, Remembered, r
 from tta_gateway.node.error_sealing import Seal
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.support.clock import Stamp
-from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.sealing import Erased
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 

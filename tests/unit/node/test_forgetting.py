@@ -3,42 +3,34 @@
 import asyncio
 from typing import Any, cast
 
-import msgspec
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.memory_broker import MemoryBroker, MemoryStore
 from tests.helpers.memory_inbox import MemoryInbox
-from tta_gateway.features.access.bound import RouteAccess
-from tta_gateway.features.realtime.bound import ChannelRule, Receipts
+from tests.unit.node.test_channel_rules import RULES
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.inbox import Letter
 from tta_gateway.features.realtime.publication import Keeping, Publication
-from tta_gateway.kernel.route import Route
-from tta_gateway.node.forgetting import SETTLED, Done, Forgetting, personal
+from tta_gateway.node.forgetting import SETTLED, Done, Forgetting
+from tta_gateway.node.store_keys import NotErased
 from tta_gateway.support.valkey.error import Unavailable
 
 KEPT = Keeping(size=10, seconds=60)
 
 
-def owned(owner: str) -> Route:
-    access = msgspec.Raw(msgspec.msgpack.encode(RouteAccess(owner=owner)))
-    return Route(name="r", path="/", service="", features={"access": access})
+class Keys:
+    """Keys of what stands in the store, each of which is destroyed once."""
 
+    def __init__(self, house: "House") -> None:
+        self.house = house
+        self.fails = False
+        self.destroyed: list[tuple[str, str, list[str]]] = []
 
-BARE = Route(name="r", path="/", service="")
-RULES = (
-    ChannelRule(prefix="user:", parameter="user_id", subscribe=owned("user_id")),
-    ChannelRule(prefix="diary:", parameter="user_id", subscribe=BARE, history=owned("user_id")),
-    ChannelRule(prefix="note:", parameter="to", receipts=Receipts(to="to", seconds=60.0)),
-    ChannelRule(prefix="session:", parameter="id", subscribe=owned("@owner")),
-    ChannelRule(prefix="team:", parameter="id", receipts=Receipts(seconds=60.0)),
-    ChannelRule(prefix="news", subscribe=BARE),
-)
-
-
-def test_whose_a_channel_is_the_rules_say() -> None:
-    assert list(personal(RULES, "ada")) == ["user:ada", "diary:ada", "note:ada"]
+    async def erase(self, subject: str, *, id: str) -> None:
+        if self.fails:
+            raise NotErased("the database is away")
+        self.destroyed.append((subject, id, self.house.kept()))
 
 
 class House:
@@ -47,6 +39,7 @@ class House:
     def __init__(self) -> None:
         self.store, self.clock = MemoryStore(), FakeClock()
         self.broker, self.inbox = MemoryBroker(self.store), MemoryInbox(self.store)
+        self.keys = Keys(self)
         self.done: set[str] = set()
         self.has_store, self.is_own, self.rewritten = True, False, 0
         self.forgetting = self.another()
@@ -55,6 +48,7 @@ class House:
         """Another node, or the same behind a restart."""
         return Forgetting(
             cast("Any", self),
+            self.keys,
             self.inbox,
             self.broker,
             rules=lambda: RULES,
@@ -103,6 +97,25 @@ def test_all_that_is_theirs_goes_and_what_is_others_stays() -> None:
     house.write("ada", "ben")
     assert not house.forget()
     assert house.kept() == ["ben", "diary:ben", "session:ada", "session:ben", "user:ben"]
+
+
+def test_the_key_goes_before_what_it_has_sealed() -> None:
+    house = House()
+    house.write("ada")
+    kept = house.kept()
+    house.forget()
+    assert house.keys.destroyed == [("ada", "e1", kept)]
+
+
+def test_while_the_key_cannot_be_destroyed_the_erasure_waits() -> None:
+    house = House()
+    house.write("ada")
+    house.keys.fails = True
+    with pytest.raises(Away, match="the database is away"):
+        house.forget()
+    house.keys.fails = False
+    assert not house.forget()
+    assert house.kept() == ["session:ada"]
 
 
 def test_it_is_done_for_good_when_all_have_ended_what_was_open() -> None:

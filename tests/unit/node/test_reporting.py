@@ -15,7 +15,8 @@ from tta_gateway.node.reporting import FOLDER, LONGEST, Reporting, report_of, sh
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Stamp
 from tta_gateway.support.crypto.envelope import Envelope
-from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.sealing import Erased
 from tta_gateway.support.journal.reader import Reader
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry

@@ -18,9 +18,9 @@ import msgspec
 from tta_gateway.features.escalation.bound import Act, Incident, State
 from tta_gateway.kernel.incident import Report, whose_key
 from tta_gateway.support.crypto.envelope import Opening, opened_by, sealed_with
-from tta_gateway.support.crypto.key_store import DataKey, Erased
+from tta_gateway.support.crypto.key_store import DataKey
 from tta_gateway.support.crypto.ring import ID_BYTES, Ring
-from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.sealing import Erased, NotSealed
 from tta_gateway.support.crypto.vault import Vault, is_sealed
 
 ERASED: Final = "erased"
@@ -147,6 +147,10 @@ class Seal:
     def record(self, data: bytes) -> bytes:
         """Return a record of a journal that nothing can be made of, as it is kept."""
         return self._own(data)
+
+    def read_record(self, body: bytes) -> bytes:
+        """Return it as it stood in the journal, or raise what UNREADABLE is."""
+        return body if self._vault is None else self._vault.open(body, owner=_OWNER)
 
     # Bytes
 

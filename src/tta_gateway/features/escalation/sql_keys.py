@@ -16,9 +16,9 @@ from tta_gateway.features.escalation.sealing import ERASED, Seal
 from tta_gateway.features.escalation.sql_tables import ERASURES, KEYS
 from tta_gateway.kernel.incident import whose_key
 from tta_gateway.support.crypto.envelope import key_of
-from tta_gateway.support.crypto.key_store import DataKey, Erased, made, unwrapped, wrapped_by
+from tta_gateway.support.crypto.key_store import DataKey, made, unwrapped, wrapped_by
 from tta_gateway.support.crypto.ring import Ring
-from tta_gateway.support.crypto.sealing import NotSealed, derived
+from tta_gateway.support.crypto.sealing import Erased, NotSealed, derived
 
 _MARKS: Final = b"tta-gateway marks of people in need 1"
 _NOBODY: Final = ""  # whose key marks are made with

@@ -15,9 +15,8 @@ from tta_gateway.features.escalation.sql_tables import ACTS, CLOCK, INCIDENTS, N
 from tta_gateway.features.escalation.tenure import Row
 from tta_gateway.kernel.incident import Report
 from tta_gateway.support.crypto.envelope import key_of
-from tta_gateway.support.crypto.key_store import Erased
 from tta_gateway.support.crypto.ring import Ring
-from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.sealing import Erased, NotSealed
 
 _I, _R, _A = INCIDENTS.c, REPORTS.c, ACTS.c
 _NOT_FOR_LONG: Final = "SET LOCAL idle_in_transaction_session_timeout = 5000"

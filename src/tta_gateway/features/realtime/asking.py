@@ -50,10 +50,10 @@ def _away(error: Unavailable | Refused) -> Away:
     return Away(error.reason, may_be_done=error.may_be_done)
 
 
-def sealed(vault: Vault | None, content: bytes, *, owner: str) -> bytes:
+def sealed(vault: Vault | None, content: bytes, *, owner: str, whose: str = "") -> bytes:
     """Return content as it is to stand in the store; Away if there is no key, so that it waits."""
     try:
-        return content if vault is None else vault.seal(content, owner=owner)
+        return content if vault is None else vault.seal(content, owner=owner, whose=whose)
     except NoKey as error:
         raise Away(str(error), may_be_done=False) from error
 

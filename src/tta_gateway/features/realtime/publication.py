@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+ERASED: Final = "erased"
+"""The tag of what is told in place of a publication whose person has been erased: `null`."""
 LARGEST_TAGS: Final = 4096
 """bytes of the tags that services give a publication: they go with it wherever it goes"""
 
@@ -68,6 +70,11 @@ class Keeping:
 def size_of(tags: Mapping[str, str]) -> int:
     """Return how many bytes tags have."""
     return sum(len(name.encode()) + len(value.encode()) for name, value in tags.items())
+
+
+def key_of_person(user: str) -> str:
+    """Return what the key of a person is known by, with which is sealed what is theirs."""
+    return f"person {user}"
 
 
 def key_of_service(key: str) -> str:

@@ -12,6 +12,7 @@ server that lost its part in the meantime, a bus of a cluster that is cut).
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
@@ -20,7 +21,14 @@ from tta_gateway.features.realtime.broker import Away, Listener, Published, Stor
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.following import Following
 from tta_gateway.features.realtime.packing import pack, pack_info, unpack, unpack_info
-from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
+from tta_gateway.features.realtime.publication import (
+    ERASED,
+    ClientInfo,
+    Keeping,
+    Position,
+    Publication,
+    key_of_person,
+)
 from tta_gateway.features.realtime.scripts import (
     APPEAR,
     COUNT,
@@ -31,6 +39,7 @@ from tta_gateway.features.realtime.scripts import (
     READ_FOR,
     VANISH,
 )
+from tta_gateway.support.crypto.sealing import Erased
 from tta_gateway.support.crypto.vault import Vault, opened
 from tta_gateway.support.valkey.client import Tell, Valkey
 from tta_gateway.support.valkey.connection import Reply
@@ -42,6 +51,9 @@ _NAME: Final = b"tta:channel:"
 _FARTHEST: Final = (1 << 63) - 1  # no offset is beyond it
 _PRESENCE: Final = (b"until", b"about", b"users")
 _NAMED: Final = (b"meta", b"stream", *_PRESENCE)
+_OURS: Final = "!"
+"""Begins the names of channels that no client may name."""
+_GONE: Final = Publication(b"null", tags={ERASED: "true"})
 _SEEN: Final = 1000  # keys of the server that are looked at in one step
 _SPECIAL: Final = re.compile(rb"[\\*?\[\]]")
 
@@ -75,6 +87,8 @@ class ValkeyBroker:
         self.following = Following(self._hear, listener.lost)
         self.vault: Callable[[], Vault | None] = lambda: None
         """What publications are sealed with in the store and on the bus: to be set."""
+        self.about: Callable[[str], str] = lambda _: ""
+        """Whom a channel is about, if it is somebody: to be set."""
 
     # What is published
 
@@ -136,10 +150,16 @@ class ValkeyBroker:
         return publication
 
     def _sealed(self, channel: str, publication: Publication) -> bytes:
-        return sealed(self.vault(), pack(publication), owner=channel)
+        """Seal with the key of whom the channel is about, or else of who says it."""
+        person = self.about(channel) or ("" if publication.info is None else publication.info.user)
+        whose = key_of_person(person) if person else ""
+        return sealed(self.vault(), pack(publication), owner=channel, whose=whose)
 
     def _opened(self, channel: str, stored: bytes, offset: int) -> Publication | None:
-        return unpack(opened(self.vault(), stored, owner=channel), offset)
+        try:
+            return unpack(opened(self.vault(), stored, owner=channel), offset)
+        except Erased:
+            return None if channel.startswith(_OURS) else replace(_GONE, offset=offset)
 
     async def erase(self, channel: str) -> None:
         """Delete all that is kept of a channel: publications, who is there, and known keys.

@@ -36,8 +36,9 @@ from tta_gateway.features.realtime.inbox import (
     channel_of,
 )
 from tta_gateway.features.realtime.packing import pack, unpack
-from tta_gateway.features.realtime.publication import Publication
+from tta_gateway.features.realtime.publication import Publication, key_of_person
 from tta_gateway.features.realtime.scripts import SERVER
+from tta_gateway.support.crypto.sealing import Erased
 from tta_gateway.support.crypto.vault import Vault, opened
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.connection import Arg, Reply
@@ -303,7 +304,9 @@ class ValkeyInbox:
             time=publication.time,
         )
         # As the broker that hears it opens it.
-        packed = sealed(self.vault(), pack(tagged), owner=channel_of(user))
+        packed = sealed(
+            self.vault(), pack(tagged), owner=channel_of(user), whose=key_of_person(user)
+        )
         args = (self._bus(user), letter.id, packed, letter.expires)
         async with self._few:  # not one's whole crowd in the store's queue
             outcome, server = as_list(await self._of(_POST, user, *args))
@@ -402,7 +405,10 @@ class ValkeyInbox:
         return int(self._wall() * 1000)
 
     def _opened(self, user: str, stored: bytes) -> Publication | None:
-        return unpack(opened(self.vault(), stored, owner=channel_of(user)), 0)
+        try:
+            return unpack(opened(self.vault(), stored, owner=channel_of(user)), 0)
+        except Erased:
+            return None
 
     def _bus(self, user: str) -> bytes:
         return self._name + channel_of(user).encode()

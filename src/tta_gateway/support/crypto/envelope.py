@@ -9,8 +9,8 @@ neither that of another nor anything else.
 
 from typing import Final, Protocol
 
-from tta_gateway.support.crypto.key_store import ID_BYTES, DataKey, Erased, KeyStore
-from tta_gateway.support.crypto.sealing import NotSealed, seal, unseal
+from tta_gateway.support.crypto.key_store import ID_BYTES, DataKey, KeyStore
+from tta_gateway.support.crypto.sealing import Erased, NotSealed, seal, unseal
 
 _KEPT: Final = b"\x01"
 _TRAVELS: Final = b"\x02"

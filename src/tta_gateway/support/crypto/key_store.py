@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tta_gateway.support.crypto.forest import rewrapped
 from tta_gateway.support.crypto.ring import ID_BYTES as WRAPPED_BY
 from tta_gateway.support.crypto.ring import Wrapping
-from tta_gateway.support.crypto.sealing import KEY_BYTES, NotSealed
+from tta_gateway.support.crypto.sealing import KEY_BYTES, Erased, NotSealed
 
 NAME: Final = "keys.db"
 """The file, in the state folder."""
@@ -40,11 +41,9 @@ _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS keys (id BLOB PRIMARY KEY, person BLOB NOT NULL UNIQUE, "
     "wrapped BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS erasures (id TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS forest (id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, "
+    "wrapped BLOB NOT NULL)",
 )
-
-
-class Erased(NotSealed):
-    """The key has been erased, or was never kept here: nobody can read it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,7 @@ class KeyStore:
         OSError if the file cannot be read.
         """
         found: dict[str, int] = {}
-        for _, wrapped in self._all():
+        for wrapped in [*(one for _, one in self._all()), *self._forests()]:
             id = wrapped[:WRAPPED_BY].hex()
             found[id] = found.get(id, 0) + 1
         return found
@@ -183,11 +182,33 @@ class KeyStore:
                 with database:
                     for id, wrapped in old[at : at + _TOGETHER]:
                         count += self._wrap_anew(database, id, wrapped)
+            with database:
+                count += self._wrap_forest_anew(database)
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:
             raise OSError(f"{self._file}: {error}") from error
         self._known.clear()
         return count
+
+    def _forests(self) -> list[bytes]:
+        """Return the forest (forest_file.py), which those keys have wrapped too, if it is here."""
+        try:
+            rows = self._opened().execute("SELECT wrapped FROM forest").fetchall()
+        except sqlite3.Error as error:
+            raise OSError(f"{self._file}: {error}") from error
+        return [bytes(row[0]) for row in rows]
+
+    def _wrap_forest_anew(self, database: sqlite3.Connection) -> int:
+        database.execute("BEGIN IMMEDIATE")
+        for wrapped in self._forests():
+            try:
+                anew = rewrapped(self.keys, wrapped)
+            except NotSealed:
+                return 0
+            if anew != wrapped:
+                said = "UPDATE forest SET revision = revision + 1, wrapped = ?"
+                return database.execute(said, (anew,)).rowcount
+        return 0
 
     def _all(self) -> list[tuple[bytes, bytes]]:
         try:
@@ -215,12 +236,8 @@ class KeyStore:
     def _opened(self) -> sqlite3.Connection:
         if self._database is not None:
             return self._database
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        database = sqlite3.connect(self._file, timeout=self._patience, check_same_thread=False)
+        database = opened(self._file, patience=self._patience)
         try:
-            for statement in _SCHEMA:
-                database.execute(statement)
             self._salt = _salt_of(database)
         except BaseException:
             database.close()
@@ -267,6 +284,20 @@ class KeyStore:
 
     def _digest(self, person: str) -> bytes:
         return hashlib.sha256(self._salt + person.encode()).digest()
+
+
+def opened(file: Path, *, patience: float = _PATIENCE) -> sqlite3.Connection:
+    """Return a connection to a file of keys, made where there is none; OSError or sqlite3.Error."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    database = sqlite3.connect(file, timeout=patience, check_same_thread=False)
+    try:
+        for statement in _SCHEMA:
+            database.execute(statement)
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 def made(keys: Wrapping, *, is_kept: bool = True) -> DataKey:

@@ -23,6 +23,10 @@ class NotSealed(ValueError):
     """The bytes were not sealed with this key for this purpose, or have been changed."""
 
 
+class Erased(NotSealed):
+    """The key has been erased, or was never kept here: nobody can read it any more."""
+
+
 def seal(data: bytes, *, key: bytes, purpose: bytes) -> bytes:
     """Return the data sealed."""
     nonce = secrets.token_bytes(_NONCE)

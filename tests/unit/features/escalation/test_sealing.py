@@ -16,9 +16,9 @@ from tta_gateway.features.escalation.sealing import (
     secrets_of,
     unread,
 )
-from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.crypto.ring import Ring
-from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.sealing import Erased, NotSealed
 
 INCIDENT = opened(a_report(), NOW)
 ACT = Act(id="a", incident=INCIDENT.id, does="note", by="ben", at=NOW, to="ward", text="words")

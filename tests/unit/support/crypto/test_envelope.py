@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tta_gateway.support.crypto.envelope import Envelope
-from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.crypto.ring import Ring
-from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.sealing import Erased, NotSealed
 
 RING = Ring([b"o" * 32])
 

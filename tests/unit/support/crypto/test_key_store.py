@@ -1,13 +1,17 @@
 """Data keys: one a person, kept by all processes together, and gone when it is erased."""
 
+import asyncio
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tta_gateway.support.crypto.key_store import NAME, Erased, KeyStore
-from tta_gateway.support.crypto.ring import Ring
-from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.crypto.forest import kept, opened
+from tta_gateway.support.crypto.forest_file import ForestFile
+from tta_gateway.support.crypto.key_store import NAME, KeyStore
+from tta_gateway.support.crypto.ring import Ring, id_of
+from tta_gateway.support.crypto.sealing import Erased, NotSealed
 
 OLD, NEW = b"o" * 32, b"n" * 32
 RING = Ring([OLD])
@@ -189,3 +193,20 @@ class Refusing:
 
     def execute(self, *_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_the_forest_of_a_store_is_counted_and_wrapped_anew_with_them(tmp_path: Path) -> None:
+    old, new = b"o" * 32, b"n" * 32
+    before = KeyStore(tmp_path, Ring([old]))
+    assert before.counts() == {}
+    _, wrapped = asyncio.run(ForestFile(tmp_path).changed(partial(kept, Ring([old]), now=0.0)))
+    assert before.counts() == {id_of(old).hex(): 1}
+    before.close()
+    both = KeyStore(tmp_path, Ring([new, old]))
+    assert KeyStore(tmp_path, Ring([new])).rewrap() == 0
+    assert both.rewrap() == 1
+    assert both.rewrap() == 0
+    assert both.counts() == {id_of(new).hex(): 1}
+    both.close()
+    _, anew = asyncio.run(ForestFile(tmp_path).changed(partial(kept, Ring([new]), now=1.0)))
+    assert opened(Ring([new]), anew) == opened(Ring([old]), wrapped)
