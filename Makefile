@@ -55,8 +55,8 @@ run: setup .venv/pages/installed ## the gateway in front of the sample services 
 
 # What needs no gateway runs while it is compiled.  Of the tests that wait four run at once, first those
 # that take long; they leave a third of both cores idle, and that is for the units, all of them, on the
-# gateway as it is installed, with many examples.  Which of those that wait fail, for want of a core
-# perhaps, are run once more by themselves, and count then.
+# gateway as it is installed, with many examples.  Which of them fail, for want of a core perhaps, are
+# run once more by themselves, and count then.
 test: system-run .venv/.test system-test ## every test: the checks, a short fuzz, then all of tests/
 	@$(MAKE) static as-python > .venv/meanwhile.txt 2>&1 & meanwhile=$$!; \
 	$(MAKE) setup || { kill $$meanwhile; exit 1; }; \
@@ -65,7 +65,7 @@ test: system-run .venv/.test system-test ## every test: the checks, a short fuzz
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
 	@$(BIN)/python scripts/run_tests.py -q $(ALONE)
 	@$(BIN)/python -m pytest -q -n 2 -o pythonpath=. $(PROMPT)
-	@$(IDLE) $(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. --hypothesis-profile=thorough \
+	@$(BIN)/python scripts/run_tests.py --by "$(IDLE)" -q -n 2 --dist loadfile -opythonpath=. --hypothesis-profile=thorough \
 		$(PROMPT:%=--ignore=%) $(INSTALLED) > .venv/installed.txt 2>&1 & installed=$$!; failed=0; \
 	$(BIN)/python scripts/run_tests.py -q -n 4 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder \
 		$(ALONE:%=--ignore=%) $(WAITING) || failed=1; \
