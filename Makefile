@@ -24,18 +24,26 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-deps --progress-bar=off \
 	--root-user-action=ignore
 SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
-# Tests that need no gateway, and tests that mostly wait for processes: those wait side by side.
-QUIET := tests/unit tests/scripts
+# Tests that need no gateway and look at no clock, and tests that mostly wait for processes: those wait
+# side by side.
+INSTALLED := tests/unit tests/conformance tests/fuzz
 WAITING := tests/faults tests/e2e tests/contract
 # What puts a load on the gateway and looks at the clock has the machine to itself.
 ALONE := tests/e2e/test_overload.py tests/e2e/test_nobody_is_lost.py tests/e2e/test_shield.py \
 	tests/faults/test_slow_attacks_shielded.py
+# What soaks besides the faults: what repeats under load, at length.
+LONG := tests/contract/realtime/test_invariant.py tests/e2e/test_nobody_is_lost.py tests/e2e/test_reload.py \
+	tests/e2e/test_renewal.py
+# Of what is installed, what cannot wait for an idle core: it looks at its own priority, or at the clock.
+PROMPT := tests/unit/support/test_giving_way.py tests/contract/valkey
+# Runs only while a core has nothing else to do.
+IDLE := $(shell chrt --idle 0 true 2>/dev/null && echo chrt --idle 0 || echo nice -n 19)
 SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
 HERE := PYTHONPATH=src
 
 .PHONY: help setup run test check fix bench fuzz docs e2e soak coverage lock
-.PHONY: system-run system-build system-test system-bench static unhurried FORCE
+.PHONY: system-run system-build system-test system-bench static as-python FORCE
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
@@ -45,19 +53,24 @@ setup: system-run .venv/.test system-build .venv/.gateway ## .venv from requirem
 run: setup .venv/pages/installed ## the gateway in front of the sample services of the platform
 	@exec $(BIN)/python -m examples.tta.run
 
-# What needs no gateway runs while it is compiled.  Of the tests that wait four run at once, since three
-# leave a third of both cores idle; first those that take long.  Which of them fail, for want of a
-# core perhaps, are run once more by themselves, and count then.
+# What needs no gateway runs while it is compiled.  Of the tests that wait four run at once, first those
+# that take long; they leave a third of both cores idle, and that is for the units, all of them, on the
+# gateway as it is installed, with many examples.  Which of them fail, for want of a core perhaps, are
+# run once more by themselves, and count then.
 test: system-run .venv/.test system-test ## every test: the checks, a short fuzz, then all of tests/
-	@$(MAKE) static unhurried > .venv/meanwhile.txt 2>&1 & meanwhile=$$!; \
+	@$(MAKE) static as-python > .venv/meanwhile.txt 2>&1 & meanwhile=$$!; \
 	$(MAKE) setup || { kill $$meanwhile; exit 1; }; \
 	wait $$meanwhile || { cat .venv/meanwhile.txt; exit 1; }; \
 	tail -n 1 .venv/meanwhile.txt
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. tests/unit tests/conformance tests/fuzz tests/contract/valkey
 	@$(BIN)/python scripts/run_tests.py -q $(ALONE)
-	@$(BIN)/python scripts/run_tests.py -q -n 4 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder \
-		$(ALONE:%=--ignore=%) $(WAITING)
+	@$(BIN)/python -m pytest -q -n 2 -o pythonpath=. $(PROMPT)
+	@$(BIN)/python scripts/run_tests.py --by "$(IDLE)" -q -n 2 --dist loadfile -opythonpath=. --hypothesis-profile=thorough \
+		$(PROMPT:%=--ignore=%) $(INSTALLED) > .venv/installed.txt 2>&1 & installed=$$!; failed=0; \
+	$(BIN)/python scripts/run_tests.py -q -n 4 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder \
+		$(ALONE:%=--ignore=%) $(WAITING) || failed=1; \
+	wait $$installed && tail -n 1 .venv/installed.txt || { cat .venv/installed.txt; exit 1; }; \
+	exit $$failed
 
 check: system-run .venv/.test static ## all that needs no gateway: style, types, imports, layout, units, docs
 	@$(BIN)/python -m pytest -q -m "not redis and not e2e" $(SUITES)
@@ -92,8 +105,8 @@ docs: .venv/.test ## write docs/reference anew, from the code
 e2e: setup system-test ## only the tests that start processes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(wildcard tests/e2e tests/faults)
 
-soak: setup system-test ## the faults once more, the quick ones ten times as often
-	@SOAK=10 SEEDS=200 $(BIN)/python -m pytest -q tests/faults tests/contract/realtime/test_invariant.py
+soak: setup system-test ## the faults once more, the quick ones ten times as often; all else that repeats, at length
+	@SOAK=10 SEEDS=200 $(BIN)/python -m pytest -q tests/faults $(LONG)
 
 coverage: .venv/.test ## what the tests without processes reach, line by line
 	@$(BIN)/coverage run -m pytest -q -m "not redis" $(SUITES)
@@ -102,8 +115,11 @@ coverage: .venv/.test ## what the tests without processes reach, line by line
 lock: .venv/.lock ## resolve pyproject.toml again; `make lock UPGRADE=1` takes the newest
 	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),upgrade,update)
 
-unhurried:
-	@$(HERE) $(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough $(QUIET)
+# On src as it stands, the units of what is compiled when it is installed; but for those of the pure
+# modules, which check_layout.py runs.
+as-python:
+	@$(BIN)/python -m scripts.unit_tests > .venv/units.txt
+	@$(HERE) $(BIN)/python -m pytest -q -n 2 tests/scripts @.venv/units.txt
 
 static:
 	@$(BIN)/ruff format --check --quiet || { echo "make fix puts this right:"; $(BIN)/ruff format --check; }

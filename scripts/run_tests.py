@@ -1,16 +1,19 @@
 """Run tests that look at the clock side by side, and those that fail once more, by themselves.
 
-    python scripts/run_tests.py <what pytest takes>...
+    python scripts/run_tests.py [--by <program>] <what pytest takes>...
 
 On two cores that four such tests share, a bound of time can be missed because others were at work.
 What fails is run once more with the machine to itself, and what fails then is red.  Many failures
 are no accident: above MOST of them nothing is run again.  Which tests were run again is said.
+
+`--by` names a program that the first run goes by (`--by "nice -n 19"`): the second does not.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +25,11 @@ _LAST_FAILED: Final = Path("v", "cache", "lastfailed")
 
 def main(arguments: list[str]) -> int:
     """Run pytest, and what failed once more; the exit code of what was run last."""
+    by = list[str]()
+    if arguments[:1] == ["--by"]:
+        by, arguments = arguments[1].split(), arguments[2:]
     with tempfile.TemporaryDirectory(prefix="pytest-cache-") as kept:
-        code = _pytest([*arguments, "-o", f"cache_dir={kept}"])
+        code = _pytest([*arguments, "-o", f"cache_dir={kept}"], by)
         if code != _SOME_FAILED:
             return code
         tests = failed(Path(kept))
@@ -56,8 +62,9 @@ def _alone(arguments: list[str]) -> list[str]:
     return options
 
 
-def _pytest(arguments: list[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+def _pytest(arguments: list[str], by: Sequence[str] = ()) -> int:
+    command = [*by, sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":

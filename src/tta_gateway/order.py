@@ -14,6 +14,7 @@ from tta_gateway.features.callers.policy import Callers
 from tta_gateway.features.chat.policy import Chat
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.error_records.policy import ErrorRecords
+from tta_gateway.features.escalation.policy import Drills
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.mirror.policy import Mirror
@@ -41,6 +42,10 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (ErrorRecords, "finishes last too, and sees what the client is answered, whoever answers"),
     (Problem, "before anything may refuse, so that every refusal is worded here"),
     (Care, "before anything may refuse, so that whoever is refused is told where help is"),
+    (
+        Drills,
+        "before anything may refuse and have what is said looked at: a drill is nobody's need",
+    ),
     (SecurityHeaders, "around whatever is answered below, errors included"),
     (Cors, "a preflight carries no credentials: answer it before asking for any"),
     (

@@ -1,5 +1,6 @@
 """Escalation of a running node: whoever is in need is told of to people, until one answers."""
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +20,12 @@ import yaml
 
 from tests.e2e.edge.test_process import HEAVY
 from tests.helpers.alert_receiver import Receiver
+from tests.helpers.certificates import Folder
 from tests.helpers.escalated import SECRET, Escalated, escalated, heard, quick, times
 from tests.helpers.gateway import free_port
 from tests.helpers.mail_server import MailServer
 from tests.helpers.registered import TOKEN, Api
-from tests.helpers.slow import children, wait_until
+from tests.helpers.slow import children, wait_until, workers_of
 from tta_gateway.features.escalation.metrics import ACKNOWLEDGE, NOTIFY
 from tta_gateway.features.escalation.sealing import Seal
 from tta_gateway.features.escalation.sqlite_store import NAME
@@ -226,9 +229,9 @@ def test_a_drill_shows_each_step_and_ends_with_1_if_somebody_is_not_reached(
     with escalated(tmp_path, {"contacts": contacts}) as one:
         done = _command(one, "drill", "--by", "ben")
         assert done.returncode == 0, done.stderr
-        steps = [line.split()[0] for line in done.stdout.splitlines()[:6]]
-        assert steps[:4] == ["worker", "detector", "journal", "guard"]
-        assert set(steps[4:]) == {"pager", "ward"}
+        steps = [line.split()[0] for line in done.stdout.splitlines()[:8]]
+        assert steps[:6] == ["listener", "worker", "detector", "journal", "answer", "guard"]
+        assert set(steps[6:]) == {"pager", "ward"}
         notice = pager.calls[0].json
         assert notice["title"].startswith("[DRILL] ")
         assert (notice["incident"]["level"], notice["incident"]["texts_kept"]) == (3, 1)
@@ -251,10 +254,53 @@ def test_a_drill_of_the_administration_goes_through_a_worker_too(
 ) -> None:
     with escalated(tmp_path, {"contacts": {"pager": hook(pager)}}) as one:
         told = one.admin.told("/admin/v1/incidents/drills", method="POST")
-        assert [step["step"] for step in told["steps"]] == ["detector", "journal"]
+        steps = [step["step"] for step in told["steps"]]
+        assert steps == ["listener", "worker", "detector", "journal", "answer"]
         assert told["incident"]["drill"]
         assert wait_until(lambda: bool(pager.calls))
         assert pager.calls[0].json["incident"]["id"] == told["incident"]["id"]
+
+
+def test_a_drill_comes_by_tls_where_clients_do_and_names_a_listener_that_is_away(
+    tmp_path: Path, pager: Receiver
+) -> None:
+    made = Folder(tmp_path / "tls").issue("gate.test")
+    port = free_port()
+    listen = [{"address": f"127.0.0.1:{port}", "tls": {"certificates": [made]}}]
+    with escalated(tmp_path, {"contacts": {"pager": hook(pager)}}, listen=listen) as one:
+        done = _command(one, "drill")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split()[:2] == ["listener", f"https://127.0.0.1:{port}"]
+        for worker in workers_of(one.gateway.process.pid):
+            os.kill(worker, signal.SIGSTOP)
+        try:
+            ended = _command(one, "drill")
+        finally:
+            for worker in workers_of(one.gateway.process.pid):
+                os.kill(worker, signal.SIGCONT)
+        assert ended.returncode == 1
+        assert "the drill ends at the worker: no worker takes drills" in ended.stderr
+
+
+def test_what_nobody_has_begun_is_no_drill_and_opens_nothing(
+    tmp_path: Path, pager: Receiver
+) -> None:
+    words = b'{"message": "I want to end my life tonight."}'
+    with escalated(tmp_path, {"contacts": {"pager": hook(pager)}}) as one:
+        guesses: list[dict[str, str]] = [{}, {"x-tta-drill": "a-guess"}]
+        for fields in guesses:
+            kind = {"content-type": "application/json"}
+            client = HTTPConnection("127.0.0.1", one.gateway.port, timeout=10)
+            client.request("POST", "/v1/drills", words, {**kind, **fields})
+            answer = client.getresponse()
+            told = json.loads(answer.read())
+            client.close()
+            assert (answer.status, told["code"]) == (403, "escalation_drill_unknown")
+            assert told["help"]["resources"]
+            assert answer.getheader("server-timing") is None
+        assert _command(one, "drill").returncode == 0  # and that of which it was told is one
+        found = one.ask(do="list", all=True)["incidents"]
+        assert [incident["drill"] for incident in found] == [True]
 
 
 def test_a_drill_names_the_guard_where_that_stands_still(tmp_path: Path, pager: Receiver) -> None:
@@ -266,7 +312,7 @@ def test_a_drill_names_the_guard_where_that_stands_still(tmp_path: Path, pager: 
         os.kill(guard, signal.SIGCONT)
         assert done.returncode == 1
         steps = [line.split()[0] for line in done.stdout.splitlines()]
-        assert steps == ["worker", "detector", "journal"]
+        assert steps == ["listener", "worker", "detector", "journal", "answer"]
         assert "the drill ends at the guard" in done.stderr
 
 

@@ -1,4 +1,7 @@
-"""Ten reloads, ten rolling restarts and an upgrade under load: nobody is lost."""
+"""Reloads, rolling restarts and an upgrade under load: nobody is lost.
+
+Three of the first two in `make test`, ten in `make soak`.
+"""
 
 import contextlib
 import signal
@@ -17,11 +20,12 @@ from tests.helpers.busy_service import BODY
 from tests.helpers.crowd import KINDS, Crowd
 from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.slow import wait_until
+from tests.helpers.soak import often
 from tta_gateway.node.commands import ask
 
 pytestmark = pytest.mark.e2e
 
-TIMES: Final = 10
+TIMES: Final = often(3, soak=10)
 ROOT: Final = Path(__file__).parents[2]
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
 from tests.helpers.limited import Limited, limited
+from tests.helpers.slow import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -48,6 +48,31 @@ def refusal(node: Limited) -> Answered:
     return refused.value.response
 
 
+def is_full(node: Limited) -> bool:
+    """Wait until whichever worker is asked has heard that no seat is left."""
+    return wait_until(lambda: not any(_is_let_in(node) for _ in range(4)))
+
+
+def let_in(node: Limited, stack: contextlib.ExitStack) -> ClientConnection:
+    """Open one as soon as whoever is asked knows that a seat is free."""
+    found: list[ClientConnection] = []
+
+    def is_open() -> bool:
+        with contextlib.suppress(InvalidStatus):
+            found.append(opened(node, stack))
+        return bool(found)
+
+    assert wait_until(is_open)
+    return found[0]
+
+
+def _is_let_in(node: Limited) -> bool:
+    with contextlib.ExitStack() as stack, contextlib.suppress(InvalidStatus):
+        opened(node, stack)
+        return True
+    return False
+
+
 def test_an_open_web_socket_takes_a_seat_until_it_is_closed(tmp_path: Path, echo: str) -> None:
     """Red where `on_finish` of features/ratelimit/policy.py gives no seat back."""
     config = {
@@ -64,9 +89,8 @@ def test_an_open_web_socket_takes_a_seat_until_it_is_closed(tmp_path: Path, echo
     with limited(tmp_path, workers=2, **config) as node, contextlib.ExitStack() as stack:
         node.rest()
         first = opened(node, stack)
-        time.sleep(0.3)  # the other worker has heard of it
         second = opened(node, stack)
-        time.sleep(0.3)
+        assert is_full(node)
         for _ in range(4):  # whichever worker is asked
             answer = refusal(node)
             assert answer.status_code == 429
@@ -77,13 +101,10 @@ def test_an_open_web_socket_takes_a_seat_until_it_is_closed(tmp_path: Path, echo
             one.send("still here")
             assert one.recv(5) == "still here"
         first.close()
-        time.sleep(0.5)
-        third = opened(node, stack)  # its seat is free again, and no more than that
-        time.sleep(0.3)
+        third = let_in(node, stack)  # its seat is free again, and no more than that
+        assert is_full(node)
         assert refusal(node).status_code == 429
         second.socket.close()  # one that breaks off gives its seat back, too
         third.close()
-        time.sleep(0.5)
-        opened(node, stack)
-        time.sleep(0.3)
-        opened(node, stack)
+        let_in(node, stack)
+        let_in(node, stack)

@@ -17,11 +17,12 @@ from tests.helpers.gateway import free_port
 from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Late
 from tests.helpers.slow import wait_until, workers_of
+from tests.helpers.soak import often
 from tta_gateway.node.commands import ask
 
 pytestmark = pytest.mark.e2e
 
-TIMES: Final = 10
+TIMES: Final = often(3, soak=10)
 
 
 def command(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -352,6 +352,21 @@ def test_who_may_not_connect_is_told_where_help_is(hub: HubStage) -> None:
     assert error["help"]["resources"]
 
 
+@pytest.mark.parametrize("kind", [*KINDS, *STREAMS])
+def test_whoever_may_not_connect_is_told_where_help_is_by_any_sdk(hub: HubStage, kind: str) -> None:
+    """A token that is believed nowhere ends the connection, one that has ended is an error."""
+    forged = token("late")[:-8] + "AAAAAAAA"
+    with Sdk(kind) as sdk:
+        ended = sdk.client("forged", hub.direct, forged).wait("disconnected")
+        assert ended["code"] == 3500
+        assert ended["reason"].startswith("invalid token. Support is available: ")
+        assert "findahelpline.com" in ended["reason"]
+        late = sdk.client("late", hub.direct, token("late", lasts=-60.0), token("late"))
+        if "protobuf" in kind:
+            assert "findahelpline.com" in late.wait("error")["error"]
+        late.wait("connected")  # it goes on as ever
+
+
 def test_in_a_batch_and_by_calls_it_is_heard_too(hub: HubStage) -> None:
     shown = {"id": 1, "connect": {"token": token("batch")}}
     message = {"channel": "session:batch", "id": "m1", "data": {"text": CRISIS}}

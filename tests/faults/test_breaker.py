@@ -71,9 +71,9 @@ def test_a_service_that_refuses_is_left_alone_and_taken_back_by_and_by(tmp_path:
         with ScriptedUpstream(port=port) as back:
             time.sleep(wait)
             assert client.get(b"/").status == 200
-            answers = []
+            answers: list[tuple[float, Answer]] = []
             begun = time.monotonic()
-            while time.monotonic() - begun < 1.3:
+            while not answers or answers[-1][0] <= 1.25:
                 answers.append((time.monotonic() - begun, client.get(b"/")))
             served = [at for at, answer in answers if not is_refused(answer)]
             assert all(answer.status == 200 for at, answer in answers if at in served)
@@ -100,7 +100,7 @@ def test_a_service_that_hears_nothing_is_waited_for_a_few_times_only(tmp_path: P
             for client in crowd:
                 client.ask(b"/x")
             assert all(is_refused(client.answer()) for client in crowd)
-            assert time.monotonic() - begun < 0.5
+            assert time.monotonic() - begun < 2.0  # about 0.1 s, on a machine that is not busy
 
 
 def test_a_probe_is_one_alone_and_the_silent_service_comes_back_with_it(tmp_path: Path) -> None:

@@ -135,8 +135,8 @@ def test_a_silent_service_holds_no_request_beyond_its_time_and_no_connection(bad
             client.ask(b"/hasty/%d" % number)
         statuses = [client.answer().status for client in clients]
     assert statuses == [504] * AT_ONCE
-    assert time.monotonic() - begun < 2.5
-    assert wait_until(lambda: bad.proxy.open == 0, 1.0)
+    assert time.monotonic() - begun < 5.0  # one behind the other would take twenty
+    assert wait_until(lambda: bad.proxy.open == 0)
 
 
 def test_connections_that_never_come_about_do_not_pile_up(tmp_path: Path) -> None:
@@ -170,8 +170,8 @@ def test_connections_that_never_come_about_do_not_pile_up(tmp_path: Path) -> Non
                 client.ask(b"/")
             assert here.get(b"/here").body == b"here"
             assert [client.answer().status for client in clients] == [504] * AT_ONCE
-            assert time.monotonic() - begun < 2.0
-            assert wait_until(lambda: descriptors(one.worker) <= before, 1.0)
+            assert time.monotonic() - begun < 5.0  # one behind the other would take twelve
+            assert wait_until(lambda: descriptors(one.worker) <= before)
 
 
 # --- halves (scenario 16) -----------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.e2e.edge.stage import Stage
+from tests.e2e.edge.stage import Stage, median
 from tests.helpers.clients import PATIENCE, Client, Cut, chunk, chunked_post
 from tests.helpers.raw_client import End
 from tests.helpers.scripted_upstream import Call
@@ -65,7 +65,7 @@ def test_an_answer_that_goes_wrong_in_its_chunks_is_broken_off(edge: Stage, name
             with pytest.raises(Cut) as told:
                 client.answer()
             assert told.value.end is End.RESET
-        assert wait_until(lambda ends=ends: bool(ends), 1.0)  # type: ignore[misc]
+        assert wait_until(lambda ends=ends: bool(ends))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -91,7 +91,7 @@ def test_an_upload_that_goes_wrong_in_its_chunks_is_told_400_and_never_whole(
         answer = client.answer()
         assert (answer.status, json.loads(answer.body)["code"]) == (400, "request_framing_invalid")
         assert client.end() is End.CLOSED
-    assert wait_until(lambda: ends == ["cut"], 1.0)
+    assert wait_until(lambda: ends == ["cut"])
 
 
 def test_forbidden_trailers_of_an_answer_go_nowhere(edge: Stage) -> None:
@@ -136,17 +136,18 @@ def test_endless_tiny_chunks_do_not_hold_up_others(edge: Stage) -> None:
 
     taking, giving = edge.on(endless), edge.on(lambda call: call.answer(b"%d" % len(call.body())))
     with edge.client() as reader, edge.client() as sender, edge.client() as good:
+        sender.send(chunked_post(giving))
+        quiet = median([_late(good, behind=sender) for _ in range(20)])
         thread = threading.Thread(target=lambda: bodies.append(reader.get(taking).body))
         thread.start()
-        sender.send(chunked_post(giving))
         took = [_late(good, behind=sender) for _ in range(100)]
         stop.set()
         sender.send(chunk(b""))
-        assert sender.answer().body == b"100000"
+        assert sender.answer().body == b"120000"
         thread.join(PATIENCE)
     assert len(bodies[0]) > 5000
     assert set(bodies[0]) == {ord("x")}
-    assert sorted(took)[len(took) // 2] < 0.05
+    assert median(took) < max(0.05, 5 * quiet)  # of a machine that others keep busy
 
 
 def _late(good: Client, *, behind: Client) -> float:

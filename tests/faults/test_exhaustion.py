@@ -1,6 +1,7 @@
 """More connections than there is room for: scenarios 5 to 7 of docs/faults.md."""
 
 import contextlib
+import enum
 import resource
 import socket
 import time
@@ -10,8 +11,8 @@ from typing import Final
 
 import pytest
 
-from tests.e2e.edge.stage import Stage, median, scripted, stage
-from tests.helpers.clients import Client, chunk, chunked_post
+from tests.e2e.edge.stage import NO_RECORDS, Stage, median, scripted, stage
+from tests.helpers.clients import Client
 from tests.helpers.slow import cpu_seconds, descriptors, resident, settled, wait_until
 from tests.helpers.soak import TIMES
 
@@ -27,8 +28,8 @@ SETTLED: Final = 1.3
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A gateway with a thousand places."""
     path = tmp_path_factory.mktemp("house")
-    connections = {"per_worker": PLACES, "per_address": 5000}
-    with scripted() as upstream, stage(path, upstream=upstream, connections=connections) as one:
+    more = {"connections": {"per_worker": PLACES, "per_address": 5000}, **NO_RECORDS}
+    with scripted() as upstream, stage(path, upstream=upstream, **more) as one:
         yield one
 
 
@@ -55,16 +56,29 @@ def silent(port: int, count: int, *, source: str = "127.0.0.2") -> Iterator[list
 
 def are_open(socks: list[socket.socket]) -> list[bool]:
     """Which of them the gateway has not ended."""
-    return [_is_open(sock) for sock in socks]
+    return [_state(sock) is not _Told.END for sock in socks]
 
 
-def _is_open(sock: socket.socket) -> bool:
+def unheard(socks: list[socket.socket]) -> list[socket.socket]:
+    """Those who have heard nothing: they have a place, or still knock."""
+    return [sock for sock in socks if _state(sock) is _Told.NOTHING]
+
+
+class _Told(enum.Enum):
+    """What a client finds at its socket."""
+
+    NOTHING = enum.auto()
+    WORDS = enum.auto()
+    END = enum.auto()
+
+
+def _state(sock: socket.socket) -> _Told:
     try:
-        return bool(sock.recv(1, socket.MSG_PEEK))
+        return _Told.WORDS if sock.recv(1, socket.MSG_PEEK) else _Told.END
     except BlockingIOError:
-        return True
+        return _Told.NOTHING
     except ConnectionError:
-        return False
+        return _Told.END
 
 
 def test_five_thousand_idle_connections_keep_nobody_out(house: Stage) -> None:
@@ -72,27 +86,25 @@ def test_five_thousand_idle_connections_keep_nobody_out(house: Stage) -> None:
 
     Red without `and not self.make_room(now)` in edge/entrance.py, admit.
     """
-    target = house.on(lambda call: call.answer(call.body()))
-    with house.client() as uploading, contextlib.ExitStack() as stack:
-        uploading.send(chunked_post(target) + chunk(b"begun and "))
-        assert wait_until(lambda: house.upstream.calls(target) == 1)
+    with house.under_way() as end, contextlib.ExitStack() as stack:
         socks = stack.enter_context(silent(house.port, 5 * PLACES))
         assert descriptors(house.worker) < PLACES + 200
+        assert wait_until(lambda: len(unheard(socks)) == PLACES - 1)
+        inside = unheard(socks)
         time.sleep(SETTLED)
-        before = are_open(socks[: PLACES - 1])
-        assert before.count(True) == PLACES - 1
         served = [stack.enter_context(house.client()) for _ in range(100)]
         assert [client.get(b"/").status for client in served] == [200] * 100
-        assert are_open(socks[: PLACES - 1]).count(False) == 100
-        uploading.send(chunk(b"ended") + chunk(b""))
-        assert uploading.answer().body == b"begun and ended"
+        assert are_open(inside).count(False) == 100
+        end()
 
 
 def test_one_that_has_just_been_served_does_not_give_way(house: Stage) -> None:
     """Red without `_SETTLED` in edge/entrance.py, make_room."""
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(house.client()) for _ in range(10)]
         socks = stack.enter_context(silent(house.port, PLACES - 10))
+        clients = [stack.enter_context(house.client()) for _ in range(10)]
+        # Whoever came before them has come in, too.
+        assert [client.get(b"/").status for client in clients] == [200] * 10
         time.sleep(SETTLED)
         assert [client.get(b"/").status for client in clients] == [200] * 10
         newcomers = [stack.enter_context(house.client()) for _ in range(200)]
@@ -110,21 +122,26 @@ def test_a_flood_of_connections_leaves_nothing_behind(house: Stage) -> None:
         assert good.get(b"/").status == 200
         held, memory = house.held(), resident(house.worker)
         lines = settled(lambda: len(house.all_lines()))
-        latencies, asked, begun = list[float](), 0, time.monotonic()
+        quiet = median([_took(good) for _ in range(20)])
+        latencies, asked, begun = list[float](), 20, time.monotonic()
         for number in range(5000 * TIMES):
             _come_and_go(house.port, with_reset=number % 2 == 0)
             if number % 100 == 0:
-                now = time.monotonic()
-                assert good.get(b"/").status == 200
-                latencies.append(time.monotonic() - now)
+                latencies.append(_took(good))
                 asked += 1
                 time.sleep(max(0.0, begun + number / 2000 - time.monotonic()))
-        assert median(latencies) < 0.05
+        assert median(latencies) < max(0.05, 5 * quiet)  # of a machine that others keep busy
         assert wait_until(lambda: descriptors(house.worker) <= held + 2)
         assert resident(house.worker) - memory < 4 * MIB
         with house.client() as new:
             assert new.get(b"/").status == 200
         assert wait_until(lambda: len(house.all_lines()) == lines + asked + 1)
+
+
+def _took(client: Client) -> float:
+    begun = time.monotonic()
+    assert client.get(b"/").status == 200
+    return time.monotonic() - begun
 
 
 def _come_and_go(port: int, *, with_reset: bool) -> None:
@@ -161,24 +178,21 @@ def test_with_128_descriptors_nobody_is_left_without_a_word_and_no_core_is_burnt
 
     Red without `room(…)` in node/assemble_worker.py, _build_the_way_in.
     """
-    under = ("prlimit", "--nofile=128:128")
-    with (
-        scripted() as upstream,
-        stage(tmp_path, upstream=upstream, under=under) as one,
-        one.client() as good,
-    ):
-        assert good.get(b"/").status == 200
-        assert wait_until(lambda: one.events("descriptors_short") != [])
-        (told,) = one.events("descriptors_short")
-        assert (told["limit"], told["wanted"], told["per_worker"]) == (128, 20_000, 32)
-        with silent(one.port, 200) as socks:
-            assert share_of_a_core(one.worker, seconds=0.8) < 0.5
-            assert are_open(socks).count(False) >= 200 - 32 - 64
-            time.sleep(0.5)
+    more = {"under": ("prlimit", "--nofile=128:128"), **NO_RECORDS}
+    with scripted() as upstream, stage(tmp_path, upstream=upstream, **more) as one:
+        with one.client() as good:
             assert good.get(b"/").status == 200
+            assert wait_until(lambda: one.events("descriptors_short") != [])
+            (told,) = one.events("descriptors_short")
+            assert (told["limit"], told["wanted"], told["per_worker"]) == (128, 20_000, 32)
+            held = one.held()
+        with one.under_way() as end, silent(one.port, 200) as socks:
+            assert wait_until(lambda: len(unheard(socks)) < 32)
+            assert share_of_a_core(one.worker, seconds=SETTLED) < 0.5
             with one.client() as new:  # one of the silent gives way
                 assert new.get(b"/").status == 200
-        assert wait_until(lambda: descriptors(one.worker) < 40)
+            end()
+        assert wait_until(lambda: descriptors(one.worker) <= held + 2)
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(one.client()) for _ in range(20)]
             assert [client.get(b"/").status for client in clients] == [200] * 20
@@ -191,18 +205,18 @@ def test_a_worker_without_any_descriptor_shuts_its_doors_and_recovers(tmp_path: 
     Red without `self._doors.shut()` in node/doors.py, tick: the loop would accept them, only to
     close them without a word.
     """
-    with scripted() as upstream, stage(tmp_path, upstream=upstream) as one, one.client() as good:
-        assert good.get(b"/").status == 200
-        with silent(one.port, 50), contextlib.ExitStack() as stack:
-            assert wait_until(lambda: descriptors(one.worker) > 60)
+    with scripted() as upstream, stage(tmp_path, upstream=upstream, **NO_RECORDS) as one:
+        held = one.held()
+        with one.under_way() as end, silent(one.port, 50), contextlib.ExitStack() as stack:
+            assert wait_until(lambda: descriptors(one.worker) >= held + 50)
             few = descriptors(one.worker) - 40
             resource.prlimit(one.worker, resource.RLIMIT_NOFILE, (few, 20_000))
-            time.sleep(0.3)  # a look of the sweeper
+            assert wait_until(lambda: one.events("descriptors_exhausted") != [])
             waiting = [stack.enter_context(one.client()) for _ in range(20)]
             for client in waiting:
                 client.ask(b"/")
             assert share_of_a_core(one.worker, seconds=0.5) < 0.5
-            assert good.get(b"/").status == 200
+            end()
             resource.prlimit(one.worker, resource.RLIMIT_NOFILE, (20_000, 20_000))
             assert [client.answer().status for client in waiting] == [200] * 20
             with one.client() as new:

@@ -25,11 +25,11 @@ from tests.helpers.slow import descriptors, fill, wait_until
 pytestmark = pytest.mark.e2e
 
 AT_ONCE: Final = 40
-CONNECT: Final = 0.3
+CONNECT: Final = 0.8
 FIRST_BYTE: Final = 0.6
-LATEST: Final = 1.5
+LATEST: Final = 3.0
 """Seconds: the connect timeout of an answer, with what a busy machine adds."""
-PATIENCE: Final = {"connect": "300ms", "first_byte": "600ms", "idle": "600ms"}
+PATIENCE: Final = {"connect": "800ms", "first_byte": "600ms", "idle": "600ms"}
 LARGE: Final = 64 << 20
 """Bytes that no buffers on the way hold."""
 
@@ -87,7 +87,7 @@ def test_a_service_that_hears_no_knock_is_answered_504_and_piles_up_nothing(lost
         answers = [told(client.answer()) for client in clients]
         assert answers == [(504, "upstream_connect_timeout")] * AT_ONCE
         assert CONNECT < time.monotonic() - begun < LATEST
-        assert wait_until(lambda: descriptors(lost.stage.worker) <= before, 1.0)
+        assert wait_until(lambda: descriptors(lost.stage.worker) <= before)
         assert lost.one.calls(b"/once/a") == 0
         hear(lost.one.listener)
         assert here.get(b"/once/a").body == b"plain"
@@ -163,7 +163,7 @@ def test_a_connection_that_goes_dark_between_two_requests_is_given_up(
         assert FIRST_BYTE - 0.25 < time.monotonic() - begun < LATEST
         # A fresh connection serves; the dark one is not asked again.
         assert client.get(target).status == 200
-        assert wait_until(lambda: descriptors(lost.stage.worker) <= before + 1, 1.0)
+        assert wait_until(lambda: descriptors(lost.stage.worker) <= before + 1)
     assert lost.one.calls(target) == 1 + (status == 200)
 
 

@@ -33,6 +33,10 @@ class Echo:
         self.before(payload)
         self.open.send(payload, is_text=is_text)
 
+    def late(self, payload: bytes, *, is_text: bool) -> None:
+        """Take note."""
+        self._takes("late text" if is_text else "late binary", payload)
+
     def may_write(self, *, may: bool) -> None:
         """Take note."""
         self._takes("may write", may)

@@ -18,6 +18,7 @@ from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.moderator import Then
 from tta_gateway.features.safety.policy import Aside, Scan
 from tta_gateway.features.safety.telling import Telling
+from tta_gateway.kernel.drill import Drill
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report
 from tta_gateway.kernel.message import Refusal, Response
@@ -82,6 +83,7 @@ class ScannedHouse:
         self.detector, self.journal = Phrases(), Journal()
         self.refused, self.person = 0, "p7"
         self.lapsed = False
+        self.drill: Drill | None = None
         self.faults: list[BaseException] = []
         self.exchanges: list[Exchange] = []
         self.registry = Registry()
@@ -133,6 +135,7 @@ class ScannedHouse:
 
     def _refuse(self, exchange: Exchange) -> Answer:
         self.exchanges.append(exchange)
+        exchange.drill = self.drill
         if self.person:
             who = Principal(subject=self.person, issuer="a")
             if self.lapsed:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.helpers.clients import PATIENCE
+from tests.helpers.clients import PATIENCE, Stream
 
 _PIECE: Final = b"\0" * (1 << 16)
 _STEP: Final = 0.02
@@ -26,6 +26,13 @@ def fill(sock: socket.socket, *, most: int, quiet: float = 0.5, piece: bytes = _
     finally:
         sock.settimeout(PATIENCE)
     return sent
+
+
+def is_cut(stream: Stream, patience: float = PATIENCE) -> bool:
+    """Wait until the other side has broken the connection off, and take nothing meanwhile."""
+    poll = select.poll()
+    poll.register(stream.sock, 0)  # of errors it tells all the same
+    return any(what & select.POLLERR for _, what in poll.poll(patience * 1000.0))
 
 
 def trickle(sock: socket.socket, data: bytes, *, pause: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from types import MappingProxyType
 from typing import Final
 
@@ -162,7 +163,7 @@ class House:
         self.address = "192.0.2.1"
         self.desk = Desk()
         self.kept: list[Kept] = []
-        self.names = iter(f"name-{number}" for number in range(100))
+        self.names = iter(f"name-{number}" for number in count())
         raw = msgspec.Raw(msgspec.msgpack.encode(TetherBound(**bound)))  # type: ignore[arg-type]
         self.plan: Plan = a_plan(route=a_route(features={SOCKET: raw}))
         if words:

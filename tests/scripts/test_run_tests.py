@@ -24,11 +24,11 @@ def test_good():
 NEVER = "def test_wrong():\n    assert False\n\ndef test_good():\n    assert True\n"
 
 
-def run(folder: Path, text: str) -> tuple[int, str]:
+def run(folder: Path, text: str, *before: str) -> tuple[int, str]:
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_it.py").write_text(text)
     options = ["-q", "-n", "2", "--dist", "loadfile", "--ignore=nowhere", "test_it.py"]
-    command = [sys.executable, str(SCRIPT), *options]
+    command = [sys.executable, str(SCRIPT), *before, *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout
 
@@ -39,6 +39,13 @@ def test_who_was_late_beside_others_may_try_once_more_alone(tmp_path: Path) -> N
     assert said.count("test_it.py::test_late[2]\n") == 2
     assert "failed beside others, passed by themselves" in said
     assert "3 passed" in said.rpartition("once more")[2]
+
+
+def test_the_first_run_goes_by_a_program_and_the_second_does_not(tmp_path: Path) -> None:
+    polite = "import os\n\ndef test_polite():\n    assert os.nice(0) == 0\n"
+    code, said = run(tmp_path, polite, "--by", "nice -n 7")
+    assert code == 0
+    assert "once more, by themselves:\n  test_it.py::test_polite\n" in said
 
 
 def test_who_fails_twice_is_red(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def resolve(*, file: Path, state: str | None, id: str, note: str, by: str) -> No
 @click.option("--keep", is_flag=True, help="Leave it open: people are called until one answers.")
 @_BY
 def drill(*, file: Path, state: str | None, level: int, wait: float, keep: bool, by: str) -> None:
-    """Exercise the whole way: worker, detector, journal, guard, and all of the first rung.
+    """Exercise the whole way: from a client's request at a listener to all of the first rung.
 
     Each step is shown with its time.  It ends with 1 at the step that fails, which it names.
     """
@@ -109,7 +109,7 @@ def _taken(state: Path, level: int, by: str, began: float) -> str:
     """Have a worker take a drill and show how far it comes; return the incident that is to be."""
     import asyncio
 
-    from tta_gateway.node.drilling import drilled
+    from tta_gateway.node.drill_call import drilled
     from tta_gateway.support.clock import SystemClock
     from tta_gateway.support.identifier import Identifiers
 
@@ -120,7 +120,6 @@ def _taken(state: Path, level: int, by: str, began: float) -> str:
         _end("worker", str(error) or "it does not answer")
     took = max((one["ms"] for one in told["steps"]), default=0.0) / 1000.0
     begun = max(began, time.monotonic() - took)  # noqa: TID251 - a command
-    _show("worker", "takes it", begun - began)
     for one in told["steps"]:
         _show(one["step"], one["said"], begun - began + one["ms"] / 1000.0)
     if "failed" in told:

@@ -32,6 +32,8 @@ _SWITCHED: Final = 101
 _FAULT: Final = 1011  # RFC 6455 7.4.1: something here that nobody expected
 _FAULT_REASON: Final = b"a fault of the gateway: connect again"
 _LEAVING: Final = b"the gateway is going away: connect again"
+_MOST_LATE: Final = 100
+"""Messages behind the end that are listened to."""
 Report = Callable[[Exchange, BaseException], None]
 
 
@@ -101,6 +103,7 @@ class OwnSocket:
         "_farewell",
         "_gone",
         "_hearer",
+        "_late",
         "_paused",
         "_ponged",
         "_reads_on",
@@ -135,6 +138,7 @@ class OwnSocket:
         self._reads_on = False
         self._gone = False
         self._code = 0  # of the Close of ours
+        self._late = 0
 
     def __repr__(self) -> str:
         """Say what it is and how far it has come."""
@@ -332,9 +336,21 @@ class OwnSocket:
                 elif isinstance(event, (Close, Broken)):
                     self._ended_by(event.code)
                     return
+            else:
+                self._hear_late(event)
             if self._paused:
                 self._events = events[told:]
                 return
+
+    def _hear_late(self, event: SocketEvent) -> None:
+        """Have the hearer listen to what comes behind the end: it is nobody's to carry out."""
+        hearer = self._hearer
+        if type(event) is Message and hearer is not None and self._late < _MOST_LATE:
+            self._late += 1
+            try:
+                hearer.late(event.data, is_text=event.is_text)
+            except Exception as error:  # noqa: BLE001 - it has had its Close
+                self._sockets.report(self.exchange, error)
 
     def _hear_pong(self, payload: bytes) -> None:
         ponged = self._ponged
@@ -379,9 +395,11 @@ class OwnSocket:
     def _over(self, code: int) -> None:
         """Tell of the end, once."""
         self._sockets.sweeper.forget(self)
+        events, self._events = self._events, []
+        for event in events:
+            self._hear_late(event)
         hearer, self._hearer = self._hearer, None
         client, self._client = self._client, None
-        self._events = []
         self._ponged = None
         self.said = _nobody
         if client is not None:

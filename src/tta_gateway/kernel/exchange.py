@@ -9,6 +9,7 @@ from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.traffic import THERAPEUTIC
 
 if TYPE_CHECKING:
+    from tta_gateway.kernel.drill import Drill
     from tta_gateway.kernel.plan import Plan
     from tta_gateway.kernel.principal import Principal
     from tta_gateway.kernel.upload import Upload
@@ -125,7 +126,8 @@ class Exchange:
     What belongs to the request is set by the edge; facts are given by policies, and are None (or
     empty) until then; what became of it is set by the attempt loop.  It holds no socket.
     `admitted` is since when it takes up room at its service; below 0 says that it waits for it.
-    `lapsed` is whose token has expired of late, who is not let in by it; `safety` is what was found
+    `lapsed` is whose token has expired of late, who is not let in by it; `drill` says that nobody
+    is in need, whatever is written; `safety` is what was found
     in the request's body; `preview` reads the answer's before its head leaves.  `trail` are tries
     that went wrong, and what followed; `acted` is what was done for somebody's safety, and
     `withheld` what was not shown.
@@ -139,6 +141,7 @@ class Exchange:
         "client",
         "deadline",
         "degraded",
+        "drill",
         "endpoint",
         "entered",
         "error",
@@ -186,6 +189,7 @@ class Exchange:
 
     principal: "Principal | None"
     lapsed: "Principal | None"
+    drill: "Drill | None"
     safety: "Verdict | None"
     preview: "Preview | None"
     endpoint: str | None
@@ -210,7 +214,7 @@ class Exchange:
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
-        self.principal = self.lapsed = self.safety = self.preview = None
+        self.principal = self.lapsed = self.safety = self.preview = self.drill = None
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service of several; the code by which a rule in shadow would refuse; its socket's name
         self.service = self.shadowed = self.socket_id = self.acted = self.withheld = ""

@@ -49,17 +49,13 @@ class Speaker:
 class Place:
     """Where it is said: a route, or a kind of channels; and the service behind it, if any.
 
-    `is_observed`: what is found there is only counted.  `is_drill`: it is not counted, and nobody
-    hears of it but who asks.
+    `is_observed`: what is found there is only counted.
     """
 
-    __slots__ = ("is_drill", "is_observed", "route", "service")
+    __slots__ = ("is_observed", "route", "service")
 
-    def __init__(
-        self, route: str, service: str, *, is_observed: bool = False, is_drill: bool = False
-    ) -> None:
+    def __init__(self, route: str, service: str, *, is_observed: bool = False) -> None:
         """Be this one."""
-        self.is_drill = is_drill
         self.route = route
         self.service = service
         self.is_observed = is_observed

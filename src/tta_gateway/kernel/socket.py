@@ -62,7 +62,7 @@ class Socket(Protocol):
         """Have the payload of each Pong heard there from now on, in its turn among messages."""
 
     def close(self, code: int, reason: bytes) -> None:
-        """End it: nothing is sent behind this, and no message is heard any more.
+        """End it: nothing is sent behind this, and what is heard any more is `late`.
 
         `closed` comes when the client has answered, or has gone.
         """
@@ -85,6 +85,13 @@ class Hearer(Protocol):
 
     def message(self, payload: bytes, *, is_text: bool) -> None:
         """Take a message, whole; text is UTF-8."""
+
+    def late(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message that has come too late, behind a Close of ours or the client's going.
+
+        It is carried out no more, and nothing is answered; it may be said again elsewhere, or not.
+        What somebody at risk says by it is kept as not delivered.
+        """
 
     def may_write(self, *, may: bool) -> None:
         """Take note that the client does not keep up, or does again.

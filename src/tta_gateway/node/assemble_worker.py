@@ -19,6 +19,7 @@ from tta_gateway.features.access.policy import Circle
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.callers.policy import Callers, Standing
 from tta_gateway.features.error_records.bound import ErrorRecordsBound
+from tta_gateway.features.escalation.public import DRILLS
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.mirror.policy import Ways
@@ -207,7 +208,7 @@ class Worker:
             told=self._safety_raised,
             died=self.died,
         )
-        self.drilling = Drilling(self.listener, self.reporting, clock=self.clock, log=self.log)
+        self.drilling = Drilling(lambda: self.snapshot.listeners, clock=self.clock, log=self.log)
         self.admitting.at_risk.here = self.listener.is_at_risk
         self.scanning.weigh = weighing(self.listener, self.scanning.pseudonym)
         self.listener.moderate = self.scanning.moderator.moderate
@@ -279,6 +280,7 @@ class Worker:
         self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self.answers = OwnStreams(self.loop, self.runner, self._report)
         self.answers.serve(MODERATIONS, self.scanning.moderation(self.died))
+        self.answers.serve(DRILLS, self.drilling)
         self.tethering = Tethering(
             self.sweeper,
             self.runner,
@@ -288,6 +290,8 @@ class Worker:
             died=self.died,
         )
         self.erasures.ends.insert(0, self.tethering.sockets.erase)
+        self.proving.log_out = self.tethering.sockets.log_out
+        self.tethering.sockets.has_ended = self.proving.has_ended
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,
@@ -339,7 +343,7 @@ class Worker:
             standing=self.standing,
             hearing=self.hearing,
         )
-        reach.scanning = self.scanning
+        reach.scanning, reach.drills = self.scanning, self.drilling.take
         reach.keeper = self.error_keeping
         safety = bound(snapshot, "safety", SafetyBound)
         self.listener.cool_down = safety.cool_down

@@ -22,12 +22,14 @@ from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
     INTERNAL,
     INVALID_TOKEN,
+    NO_HELP,
     PERMISSION_DENIED,
     SHUTDOWN,
     TOKEN_EXPIRED,
     UNKNOWN_CHANNEL,
     UNSUBSCRIBED,
     Disconnection,
+    Help,
     Unsubscription,
 )
 from tta_gateway.features.realtime.command import ConnectRequest
@@ -129,8 +131,8 @@ class HubDesk:
         self._connect: Plan | None = None
         self.proved: Proved = lambda _: _NOBODY
         """returns whose token it is, or what is wrong with it"""
-        self.help: Callable[[Exchange], bytes] = lambda _: b""
-        """returns where help is, as JSON, for who has opened a connection by this"""
+        self.help: Callable[[Exchange], Help] = lambda _: NO_HELP
+        """returns where help is, for who has opened a connection by this"""
         self.give: Callable[[str, bytes, int], None] = lambda _, __, ___: None
         """gives a connection a card of a level"""
         self.end: End = lambda _, __: None
@@ -177,6 +179,11 @@ class HubDesk:
         if principal is None or not _has_inbox(principal):
             return PERMISSION_DENIED
         return self._limits.receipt(visitor, visitor.connected)
+
+    def helps(self, client: str) -> Help:
+        """Return where help is, for who is behind a connection; of a bound socket others say it."""
+        visitor = self._visitors.get(client)
+        return NO_HELP if visitor is None or visitor.is_inner else self.help(visitor.opening)
 
     def clients(self) -> list[str]:
         """Return the connections that there are."""
@@ -261,11 +268,11 @@ class HubDesk:
 
         def then() -> Admitted | Awaitable[Admitted]:
             if answer.response is not None:
-                return self._with_help(why_not_connect(answer.response), visitor, of)
+                return why_not_connect(answer.response)
             why = self._objection(caller, visitor, inquiry, of)
             if why is not None:
                 inquiry.over()  # before anything counts by it, or a service hears of it
-                return self._with_help(why, visitor, of)
+                return why
             admission = self._admission(inquiry.exchange, visitor)
             if visitor.connected is not None:
                 visitor.connected.over()
@@ -277,17 +284,11 @@ class HubDesk:
 
         return settled(answer, then, inquiry)
 
-    def _with_help(self, why: Verdict, visitor: Visitor, of: str | None) -> Verdict:
-        """Return a refusal that says where help is; one of who is connected goes by its card."""
-        if of is not None or isinstance(why, Disconnection):
-            return why  # a Close has no room for it
-        return replace(why, help=self.help(visitor.opening))
-
     def _send_away(self, client: str, visitor: Visitor, why: Disconnection) -> None:
         """End a connection that is allowed no longer; behind static help, if it is for good."""
-        help = self.help(visitor.opening) if why.is_final and visitor.connected is not None else b""
-        if help:
-            self.give(client, b'{"type":"help","level":0,"categories":[],"help":%b}' % help, NONE)
+        card = self.help(visitor.opening).card if why.is_final and visitor.connected else b""
+        if card:
+            self.give(client, b'{"type":"help","level":0,"categories":[],"help":%b}' % card, NONE)
         self.end(client, why)
 
     def _objection(

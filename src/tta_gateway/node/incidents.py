@@ -21,7 +21,7 @@ from tta_gateway.features.escalation.register import Away
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import GATEWAY, Principal
 from tta_gateway.node import guard_socket
-from tta_gateway.node.drilling import drilled
+from tta_gateway.node.drill_call import drilled
 from tta_gateway.node.elsewhere import Elsewhere, is_own, refused
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import EVIDENCE

@@ -27,6 +27,7 @@ from tta_gateway.features.error_records.bound import ErrorRecordsBound
 from tta_gateway.features.error_records.metrics import RECORDS
 from tta_gateway.features.error_records.policy import ErrorRecords, Keeper
 from tta_gateway.features.error_records.record import Record
+from tta_gateway.features.escalation.policy import Drills, Take
 from tta_gateway.features.identity.access_cookie import AccessCookie
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.open_streams import OpenStreams
@@ -244,7 +245,7 @@ def _safety(
     )
     lane, scan = scanning.policies(helping)
     messages.telling = scan.telling = telling
-    return (Care(helping, registry=registry), messages, lane, scan)
+    return (Care(helping, registry=registry), Drills(reach.drills), messages, lane, scan)
 
 
 def _scanning(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Scanning:
@@ -276,8 +277,8 @@ class Reach:
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
     what is known is so, `rooms` how much room there is at services, `tally` what is spent of
     limits, `exact` who is asked of strict ones, `ward` who is kept out, and `scanning` looks at
-    what people write, `keeper` keeps records of errors.  `listener` is who listens to people, and
-    `later` sees to what nobody waits for.
+    what people write, `drills` knows drills, `keeper` keeps records of errors.  `listener` is who
+    listens to people, and `later` sees to what nobody waits for.
     """
 
     def __init__(
@@ -294,6 +295,7 @@ class Reach:
         self.listener: Listener = NOBODY
         self.later: Later = _nothing_later
         self.keeper: Keeper = _Nothing()
+        self.drills: Take = _no_drill
         self.tally: Tally | None = None
         self.exact: Exact | None = None
         self.standing = Standing() if standing is None else standing
@@ -321,6 +323,10 @@ class _Nothing:
 
     def put(self, record: Record) -> None:
         """Keep nothing."""
+
+
+def _no_drill(_: bytes) -> None:
+    """Know no drill."""
 
 
 def _never(_: Callable[[], None]) -> None:

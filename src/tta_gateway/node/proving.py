@@ -4,8 +4,8 @@ The keys are the gateway's own, and those that issuers publish.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -27,6 +27,7 @@ from tta_gateway.features.identity.revoked import News, Revoked
 from tta_gateway.features.identity.ticket import Spend, Tickets, issuer_of, nobody
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.principal import Principal
 from tta_gateway.node.sections import Sections
 
 _SLICE: Final = 2  # sections that are taken up in one turn of the loop
@@ -35,6 +36,7 @@ issuer_keys_of = msgspec.msgpack.Decoder(IssuerKeys).decode
 api_keys_of = msgspec.msgpack.Decoder(ApiKeysTold).decode
 revoked_of = msgspec.msgpack.Decoder(RevokedTokens).decode
 Live = Mapping[str, msgspec.Raw]
+LogOut: TypeAlias = Callable[[Collection[str], Callable[[Principal], bool]], None]
 
 
 def published_in(live: Live, sections: Sections) -> dict[str, IssuerKeys]:
@@ -56,13 +58,17 @@ class Proving:
         """Begin with what is known at the start; of `streams` those end that count no more."""
         self._sections = sections
         self._wall = wall
+        self.log_out: LogOut = _nobody
+        """Ends what is kept for sessions that have been ended, and is open by neither side."""
         self.revoked = Revoked()
 
         def ended(news: News) -> None:
             streams.revoked(news.concerns, sessions=news.sessions, subjects=news.subjects)
+            self.log_out(news.sessions, news.concerns)
 
         def ended_keys(sessions: list[str]) -> None:
             streams.revoked(lambda _: True, sessions=sessions)
+            self.log_out(sessions, lambda _: True)
 
         self.revoked.listeners.append(ended)
         self.api_keys = ApiKeys()
@@ -82,6 +88,10 @@ class Proving:
             self._take_keys(name, live)
         for name in self._changed(live):
             self._take(name, live[name])
+
+    def has_ended(self, principal: Principal) -> bool:
+        """Tell whether the login, or the key, that somebody has come in by counts no more."""
+        return self.revoked.has_ended(principal) or not self.api_keys.counts(principal)
 
     def equip(self, policies: list[Policy], bound: IdentityBound) -> list[Policy]:
         """Return policies that go by what is known."""
@@ -163,6 +173,10 @@ class Proving:
         told = self._sections.read(name, raw, revoked_of)
         if told is not None:
             self.revoked.newly(told)
+
+
+def _nobody(sessions: Collection[str], concerns: Callable[[Principal], bool]) -> None:
+    """Keep nothing."""
 
 
 def _is_same(taken: msgspec.Raw | None, raw: msgspec.Raw) -> bool:

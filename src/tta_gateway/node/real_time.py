@@ -17,6 +17,7 @@ from tta_gateway.features.realtime.codes import (
     FORCE_RECONNECT,
     SHUTDOWN,
     Disconnection,
+    Help,
     Unsubscription,
 )
 from tta_gateway.features.realtime.emulation import Emulation
@@ -34,7 +35,7 @@ from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
 from tta_gateway.features.realtime.streams import EventStream, HttpStream, HubStreams
 from tta_gateway.features.safety.bound import SafetyBound
-from tta_gateway.features.safety.card import encoded
+from tta_gateway.features.safety.card import Card, encoded, lines, words
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.policy import Policy
@@ -112,6 +113,7 @@ class RealTime:
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
         self.desk.give = self.hub.help
+        self.hub.helps = self.desk.helps
         self.desk.known = self.hub.known
         self._letterbox: Final = self._letters()
         fork = Fork(self._letterbox)
@@ -214,7 +216,7 @@ class RealTime:
         """Judge by this configuration from now on, and have services asked by `asks`."""
         safety = bound_in(snapshot, "safety", SafetyBound)
         self._ear.helping = helping = Helping(safety)
-        self.desk.help = lambda opening: encoded(helping.card_of(opening, NONE))
+        self.desk.help = lambda opening: _help_of(helping.card_of(opening, NONE))
         self._services.told = frozenset(safety.told)
         self._care = bound.care
         self._services.asks = asks
@@ -295,3 +297,8 @@ class RealTime:
             self._was_away = True
         finally:
             self._begins = False
+
+
+def _help_of(card: Card) -> Help:
+    """Return help as the hub's protocol has room for it."""
+    return Help(encoded(card), words(card), lines(card))

@@ -156,6 +156,7 @@ class Tethering:
         )
         counts = {event: registry.child(TETHERS, event).add for event in EVENTS}
         self.sockets.count = lambda event: counts[event]()
+        self.sockets.later = sweeper.loop.call_soon
         sockets.serve(SOCKET, self.sockets)
         self._lines = TetherLines(self.sockets.take, died)
         self.bindings: Bindings | None = None

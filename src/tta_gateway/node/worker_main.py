@@ -104,7 +104,7 @@ async def _serve(
     worker.admitting.open(Path(worker.snapshot.state_dir), worker.log)
     worker.tethering.meet(Path(worker.snapshot.state_dir), worker.log)
     _keep_reports(worker, segment.number)
-    await worker.drilling.open(Path(worker.snapshot.state_dir), segment.number)
+    await worker.drilling.open(Path(worker.snapshot.state_dir), segment.number, sockets)
     _calm_collector(worker)
     covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
     updates = Updates(worker, channel, worker.parts, orphaned=signal.SIGQUIT, other=covering.take)

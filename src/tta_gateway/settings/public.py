@@ -13,6 +13,7 @@ import msgspec
 from tta_gateway.features.access import public as access
 from tta_gateway.features.access.bound import RouteAccess
 from tta_gateway.features.callers.bound import RouteCallers
+from tta_gateway.features.escalation import public as escalation
 from tta_gateway.features.identity import accounts_public as accounts
 from tta_gateway.features.identity import external_public as external
 from tta_gateway.features.identity import factors_public as factors
@@ -122,6 +123,7 @@ def own_routes(settings: Settings) -> tuple[Route, ...]:
     return (
         *_sockets(settings),
         *_moderations(settings),
+        *escalation.ROUTES,
         *(route for _, route in _owned(settings)),
         *(route for _, route in _inside(settings)),
         *_limits(settings),
@@ -209,14 +211,14 @@ def shadows(routes: Sequence[Route], settings: Settings) -> Iterator[tuple[int, 
         *(("delegated", route) for route in forwarded(settings)),
         *(("ratelimit", route) for route in _limits(settings)),
         *(("safety", route) for route in _moderations(settings)),
+        *(("escalation", route) for route in escalation.ROUTES),
     ]
     spelt = [one if one.methods else msgspec.structs.replace(one, methods=_ALL) for one in routes]
     count = len(spelt)
     for one, other, _ in conflicts([*spelt, *(route for _, route in owned)]):
         if one < count <= other:
             key, route = owned[other - count]
-            yield (
-                one,
-                f"takes {route.name}, which the gateway answers itself: choose another path, or "
-                f"write {OFF[key]}",
+            ways = (
+                f"choose another path, or write {OFF[key]}" if key in OFF else "choose another path"
             )
+            yield one, f"takes {route.name}, which the gateway answers itself: {ways}"

@@ -91,13 +91,13 @@ def test_where_it_is_not_known_what_has_changed_all_is_shown(shared: Server) -> 
 def test_a_lease_ends_and_whoever_renews_it_stays(shared: Server) -> None:
     async def talk() -> None:
         async with store(shared) as one:
-            short = SLACK + 0.3
+            short = SLACK + 1.2
             await one.put(a_registration("players/a", lease=short))
             await one.put(a_registration("players/b", lease=short))
             looked = await one.look(None, node="one", idle=())
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.8)
             await one.put(a_registration("players/b", lease=short))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.6)
             after = await one.look(looked, node="one", idle=())
             assert (after.found, after.changed) == (None, {"players/a": None})
 

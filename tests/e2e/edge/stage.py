@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from tests.helpers.clients import Client
+from tests.helpers.clients import Client, chunk, chunked_post
 from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.http_service import Service
 from tests.helpers.scripted_upstream import Script, ScriptedUpstream
@@ -83,6 +83,20 @@ class Stage:
         text = self.gateway.log.read_text()
         said = [json.loads(line) for line in text.splitlines() if line.startswith('{"ts"')]
         return [one for one in said if not names or one["event"] in names]
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[Callable[[], None]]:
+        """An upload that has begun, so that its client stays; yield what ends it."""
+        target = self.on(lambda call: call.answer(call.body()))
+
+        def end() -> None:
+            uploading.send(chunk(b"ended") + chunk(b""))
+            assert uploading.answer().body == b"begun and ended"
+
+        with self.client() as uploading:
+            uploading.send(chunked_post(target) + chunk(b"begun and "))
+            assert wait_until(lambda: self.upstream.calls(target) == 1)
+            yield end
 
     @contextlib.contextmanager
     def asked_on(self, target: bytes, *, clients: int) -> Iterator[list[int]]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.edge.stage import Stage, scripted, stage
-from tests.helpers.clients import PATIENCE, Client, Cut, chunk, chunked_post, head_of, post_of
+from tests.helpers.clients import PATIENCE, Cut, chunk, chunked_post, head_of, post_of
 from tests.helpers.raw_client import End
 from tests.helpers.scripted_upstream import Call, Late
-from tests.helpers.slow import frozen, is_alive, wait_until
+from tests.helpers.slow import connects, frozen, is_alive, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -93,8 +93,8 @@ def test_idle_connections_are_closed_in_order_when_they_have_lingered(tmp_path: 
         for client in idle:
             client.close()
         assert status_of(one) == 0
-        assert 0.5 < lingered < 2.0  # a busy loop's clock may stand a little
-        assert time.monotonic() - begun < 3.0
+        assert 0.5 < lingered < 4.0  # a busy loop's clock may stand a little; else it is five
+        assert time.monotonic() - begun < 8.0
 
 
 def test_an_idle_client_may_ask_once_more(tmp_path: Path) -> None:
@@ -114,21 +114,23 @@ def test_idle_clients_that_hold_on_delay_the_end_by_seconds_alone(tmp_path: Path
         begun = time.monotonic()
         terminate(one)
         assert status_of(one) == 0
-        assert 5.0 < time.monotonic() - begun < 8.0
+        assert 5.0 < time.monotonic() - begun < 12.0
 
 
 def test_who_has_knocked_is_answered_and_who_knocks_later_is_refused(tmp_path: Path) -> None:
-    """The worker is stopped: what it finds afterwards has waited in the queue of the socket."""
+    """The worker is stopped: what it finds afterwards has waited in the queue of the socket.
+
+    Red without `_is_knocked_at` in node/last_call.py: the loop accepts one in a turn.
+    """
     with running(tmp_path) as one, ExitStack() as clients:
         with frozen(one.worker):
-            knocked = [clients.enter_context(one.client()) for _ in range(50)]
+            knocked = [clients.enter_context(one.client()) for _ in range(400)]
             for client in knocked:
                 client.ask(b"/")
             terminate(one)
         answers = [client.answer() for client in knocked]
         assert {(one.body, one.value(b"connection")) for one in answers} == {(b"plain", b"close")}
-        with pytest.raises(ConnectionRefusedError):
-            Client(one.port)
+        assert wait_until(lambda: not connects(one.port))
         assert status_of(one) == 0
 
 
@@ -156,8 +158,7 @@ def test_new_connections_are_refused_at_once(tmp_path: Path) -> None:
         client.ask(target)
         assert wait_until(lambda: one.upstream.calls(target) == 1)
         terminate(one)
-        with pytest.raises(ConnectionRefusedError):
-            Client(one.port)
+        assert wait_until(lambda: not connects(one.port))
         release.set()
         assert client.answer().status == 200
         assert status_of(one) == 0
@@ -177,7 +178,7 @@ def test_what_does_not_end_is_cut_off_when_the_grace_is_over_and_has_its_line(
         terminate(one)
         assert client.end() is not End.OPEN
         assert status_of(one) == 0
-        assert 0.4 < time.monotonic() - begun < 2.5
+        assert 0.4 < time.monotonic() - begun < 6.0
         assert len(one.lines(target)) == 1
 
 

@@ -147,7 +147,7 @@ def test_a_client_that_closes_its_half_behind_a_request_has_gone(edge: Stage) ->
         time.sleep(0.1)
         client.half_close()
         assert client.end() is not End.OPEN
-    assert wait_until(lambda: bool(gone), 1.0)
+    assert wait_until(lambda: bool(gone))
 
 
 def test_half_an_answer_never_looks_whole_to_a_client_that_closed_its_half(edge: Stage) -> None:

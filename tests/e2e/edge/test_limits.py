@@ -135,7 +135,7 @@ def test_a_chunked_body_is_cut_where_it_grows_too_large(edge: Stage) -> None:
         client.send(chunk(b"y"))
         assert code(client.answer()) == (413, "request_body_too_large")
         assert client.end() is End.CLOSED
-    assert wait_until(lambda: bool(ends), 1.0)
+    assert wait_until(lambda: bool(ends))
 
 
 def test_a_body_that_is_just_small_enough_is_taken(edge: Stage) -> None:

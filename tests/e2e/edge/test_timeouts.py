@@ -27,19 +27,22 @@ from tests.helpers.clients import (
 )
 from tests.helpers.raw_client import End
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.slow import black_hole, fill, trickle, wait_until
+from tests.helpers.slow import black_hole, fill, is_cut, trickle, wait_until
 
 pytestmark = pytest.mark.e2e
 
 PERIOD: Final = 0.6
 """What each of the short timeouts is set to."""
 EARLIEST: Final = PERIOD - 0.25
-LATEST: Final = PERIOD + 1.0
+LATEST: Final = PERIOD + 2.4
+"""On a machine that others keep busy: still far from every timeout that is not PERIOD."""
+STEP: Final = PERIOD / 8
+"""Between two signs of life: a few times as long is no silence yet."""
 
 
 @dataclass(slots=True)
 class Waited:
-    """How long something took."""
+    """How long something took, with what began it: a clock that starts behind that may be late."""
 
     seconds: float = 0.0
 
@@ -67,10 +70,11 @@ def code(answer: Answer) -> tuple[int, str]:
 
 def test_half_a_head_is_answered_408(hasty: Stage) -> None:
     with hasty.client() as client:
-        client.send(head_of(b"/")[:20])
         with clock() as waited:
+            client.send(head_of(b"/")[:20])
             answer = client.answer()
-        assert (code(answer), waited.is_in_time) == ((408, "request_timeout"), True)
+        assert code(answer) == (408, "request_timeout")
+        assert waited.is_in_time, waited
         assert client.end() is End.CLOSED
 
 
@@ -80,16 +84,16 @@ def test_a_head_that_trickles_is_answered_408_counted_from_its_first_byte(hasty:
         with clock() as waited:
             trickle(client.sock, head[:30], pause=0.02)
             assert code(client.answer()) == (408, "request_timeout")
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
 
 
 def test_half_a_head_behind_an_answer_is_answered_408(hasty: Stage) -> None:
     with hasty.client() as client:
         assert client.get(b"/").status == 200
-        client.send(head_of(b"/")[:20])
         with clock() as waited:
+            client.send(head_of(b"/")[:20])
             assert code(client.answer()) == (408, "request_timeout")
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
 
 
 def test_half_a_head_pipelined_behind_a_request_is_answered_408(tmp_path: Path) -> None:
@@ -100,55 +104,55 @@ def test_half_a_head_pipelined_behind_a_request_is_answered_408(tmp_path: Path) 
         stage(tmp_path, upstream=upstream, client_timeouts=timeouts) as one,
         one.client() as client,
     ):
-        client.send(head_of(b"/") + head_of(b"/")[:20])
-        assert client.answer().status == 200
         with clock() as waited:
+            client.send(head_of(b"/") + head_of(b"/")[:20])
+            assert client.answer().status == 200
             assert code(client.answer()) == (408, "request_timeout")
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
 
 
 def test_a_connection_without_a_request_is_closed_in_silence(hasty: Stage) -> None:
-    with hasty.client() as client, clock() as waited:
+    with clock() as waited, hasty.client() as client:
         assert client.read_to_end() == b""
-    assert waited.is_in_time
+    assert waited.is_in_time, waited
 
 
 def test_an_idle_connection_is_closed_in_silence(hasty: Stage) -> None:
-    with hasty.client() as client:
+    with hasty.client() as client, clock() as waited:
         assert client.get(b"/").status == 200
-        with clock() as waited:
-            assert client.read_to_end() == b""
-    assert waited.is_in_time
+        assert client.read_to_end() == b""
+    assert waited.is_in_time, waited
 
 
 def test_a_connection_in_use_is_not_idle(hasty: Stage) -> None:
     with hasty.client() as client:
-        for _ in range(8):
+        for _ in range(16):
             assert client.get(b"/").status == 200
-            time.sleep(PERIOD / 4)
+            time.sleep(STEP)
 
 
 def test_a_body_that_stops_is_answered_408_and_frees_the_service(edge: Stage) -> None:
     gone: list[float] = []
     target = edge.on(lambda call: gone.append(call.gone()), under=b"/body-idle/")
     with edge.client() as client:
-        client.send(post_of(target, b"0123456789")[:-5])
         with clock() as waited:
+            client.send(post_of(target, b"0123456789")[:-5])
             answer = client.answer()
-        assert (code(answer), waited.is_in_time) == ((408, "request_timeout"), True)
+        assert code(answer) == (408, "request_timeout")
+        assert waited.is_in_time, waited
         assert client.end() is End.CLOSED
-    assert wait_until(lambda: bool(gone), 1.0)
+    assert wait_until(lambda: bool(gone))
 
 
 def test_a_body_that_comes_slowly_but_steadily_is_taken(edge: Stage) -> None:
     target = edge.on(lambda call: call.answer(call.body()), under=b"/body-idle/")
     with edge.client() as client:
         client.send(chunked_post(target))
-        for _ in range(6):
-            time.sleep(PERIOD / 3)
-            client.send(chunk(b"x" * 1000))
+        for _ in range(16):
+            time.sleep(STEP)
+            client.send(chunk(b"x" * 400))
         client.send(chunk(b""))
-        assert client.answer().body == b"x" * 6000
+        assert client.answer().body == b"x" * 6400
 
 
 def test_a_body_that_trickles_is_answered_408_and_frees_its_service(edge: Stage) -> None:
@@ -220,7 +224,7 @@ def test_a_client_that_asks_on_and_takes_nothing_is_cut_off(hasty: Stage) -> Non
     target = hasty.on(lambda call: call.answer(bytes(100_000)))
     with hasty.client(receive_buffer=4096) as client:
         client.send(head_of(target) * 80)
-        time.sleep(0.8 + 1.0)
+        assert is_cut(client)  # by the system's word: who reads takes something
         assert client.end() is End.RESET
 
 
@@ -231,19 +235,18 @@ def test_a_client_that_takes_an_answer_slowly_but_steadily_gets_it(hasty: Stage)
         client.ask(target)
         left = int(client.head().value(b"content-length") or 0)
         while left:
-            left -= len(client.read_exactly(min(left, 40_000)))
-            time.sleep(0.1)
+            left -= len(client.read_exactly(min(left, 20_000)))
+            time.sleep(0.05)
 
 
 def test_a_client_that_goes_on_sending_behind_its_answer_is_cut_off(hasty: Stage) -> None:
     """The rest of the request is listened to for a while, so that the answer can be read."""
     target = hasty.on(_refuse_early)
-    with hasty.client() as client:
+    with hasty.client() as client, clock() as waited:
         client.send(head_of(target, method=b"POST", fields=[(b"Content-Length", b"9000000")]))
         assert client.answer().status == 403
-        with clock() as waited:
-            _send_until_cut(client)
-    assert 0.6 < waited.seconds < 2.0  # `linger` is a second
+        _send_until_cut(client)
+    assert 0.6 < waited.seconds < 1.0 + LATEST - PERIOD  # `linger` is a second
 
 
 def _refuse_early(call: Call) -> None:
@@ -282,7 +285,7 @@ def test_a_service_that_does_not_accept_is_answered_504(tmp_path: Path) -> None:
                 answer = client.get(b"/")
             assert code(answer) == (504, "upstream_connect_timeout")
             assert answer.value(b"proxy-status") == b"tta-gateway; error=connection_timeout"
-            assert waited.is_in_time  # two tries of 300 ms
+            assert waited.is_in_time, waited  # two tries of 300 ms
 
 
 def test_a_service_that_accepts_and_says_nothing_is_answered_504_and_freed(edge: Stage) -> None:
@@ -294,9 +297,9 @@ def test_a_service_that_accepts_and_says_nothing_is_answered_504_and_freed(edge:
             answer = client.answer()
         assert code(answer) == (504, "upstream_first_byte_timeout")
         assert answer.value(b"proxy-status") == b"tta-gateway; error=http_response_timeout"
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
         assert client.get(b"/").status == 200
-    assert wait_until(lambda: bool(gone), 1.0)
+    assert wait_until(lambda: bool(gone))
 
 
 def test_a_request_that_was_not_answered_in_time_and_may_not_be_repeated_is_sent_once(
@@ -314,8 +317,10 @@ def _ignore(_: float) -> None:
 
 
 def test_a_service_that_stops_reading_a_body_is_answered_504(edge: Stage) -> None:
+    answered = threading.Event()
+
     def script(call: Call) -> None:
-        time.sleep(PERIOD + 0.8)
+        assert answered.wait(PATIENCE)
         call.gone()
 
     target = edge.on(script, under=b"/first-byte/")
@@ -324,7 +329,8 @@ def test_a_service_that_stops_reading_a_body_is_answered_504(edge: Stage) -> Non
         with clock() as waited:
             fill(client.sock, most=100 * 65544, quiet=0.2, piece=chunk(b"\0" * 65536))
             assert code(client.answer()) == (504, "upstream_first_byte_timeout")
-    assert waited.is_in_time
+        answered.set()
+    assert waited.is_in_time, waited
 
 
 def test_all_tries_together_end_with_the_total(edge: Stage) -> None:
@@ -333,7 +339,7 @@ def test_all_tries_together_end_with_the_total(edge: Stage) -> None:
         with clock() as waited:
             answer = client.get(target)
         assert code(answer) == (504, "upstream_total_timeout")
-        assert waited.is_in_time
+        assert waited.is_in_time, waited
     assert edge.upstream.calls(target) == 2
 
 
@@ -358,7 +364,7 @@ def test_a_request_that_waits_for_a_connection_ends_with_the_total(tmp_path: Pat
             with clock() as waited:
                 answer = second.get(b"/total/")
             assert code(answer) == (504, "upstream_total_timeout")
-            assert waited.is_in_time
+            assert waited.is_in_time, waited
             assert second.get(b"/total/").status == 504
 
 
@@ -391,26 +397,26 @@ def test_an_answer_that_stops_halfway_is_broken_off(edge: Stage, head: bytes) ->
 
     target = edge.on(script, under=b"/idle/")
     with edge.client() as client:
-        client.ask(target)
         with clock() as waited:
+            client.ask(target)
             assert client.head().status == 200
             assert client.end() is End.RESET
-        assert waited.is_in_time
-    assert wait_until(lambda: bool(gone), 1.0)
+        assert waited.is_in_time, waited
+    assert wait_until(lambda: bool(gone))
 
 
 def test_an_answer_that_comes_slowly_but_steadily_is_passed_on_to_its_end(edge: Stage) -> None:
     """`idle` counts between two parts of the body, not from its beginning."""
 
     def script(call: Call) -> None:
-        call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
-        for _ in range(8):
-            time.sleep(PERIOD / 4)
+        call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n")
+        for _ in range(16):
+            time.sleep(STEP)
             call.send(b"x")
 
     target = edge.on(script, under=b"/idle/")
     with edge.client() as client:
-        assert client.get(target).body == b"xxxxxxxx"
+        assert client.get(target).body == b"x" * 16
 
 
 def test_an_answer_waits_for_a_slow_reader_longer_than_for_a_slow_service(edge: Stage) -> None:
@@ -426,24 +432,24 @@ def test_a_tunnel_that_nobody_uses_is_closed(edge: Stage) -> None:
     gone: list[float] = []
     target = edge.on(_switch_then(lambda call: gone.append(call.gone())), under=b"/tunnel-idle/")
     with edge.client() as client:
-        _switch(client, target)
         with clock() as waited:
+            _switch(client, target)
             assert client.end() is not End.OPEN
-        assert waited.is_in_time
-    assert wait_until(lambda: bool(gone), 1.0)
+        assert waited.is_in_time, waited
+    assert wait_until(lambda: bool(gone))
 
 
 def test_a_tunnel_in_use_stays_open(edge: Stage) -> None:
     def echo(call: Call) -> None:
-        for _ in range(8):
+        for _ in range(16):
             call.send(call.read_exactly(1))
         call.gone()
 
     target = edge.on(_switch_then(echo), under=b"/tunnel-idle/")
     with edge.client() as client:
         _switch(client, target)
-        for _ in range(8):
-            time.sleep(PERIOD / 4)
+        for _ in range(16):
+            time.sleep(STEP)
             client.send(b"x")
             assert client.read_exactly(1) == b"x"
 

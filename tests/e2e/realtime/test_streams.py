@@ -51,18 +51,21 @@ def test_they_read_write_and_know_who_is_there(stage: HubStage, sdk: Sdk, name: 
     for number in range(1, 21):
         (ada if number % 2 else ben).publish(channel, number)
     assert ada.heard(channel, 20) == ben.heard(channel, 20) == numbers(1, 20)
-    assert ada.ask("presence", channel=channel) == sorted([name, ben.name])
+    both = sorted([name, ben.name])
+    assert wait_until(lambda: ada.ask("presence", channel=channel) == both)
     assert ada.ask("history", channel=channel, limit=5)["publications"] == [
         [one, one] for one in range(1, 6)
     ]
     assert ada.refusal("rpc", method="nothing") == 108
     for turn in range(5):
         ada.ask("leave", channel=channel)
+        # Before she asks again: of what is sent in requests at once, any may come first.
+        ben.wait("leave", channel=channel, user=name, count=turn + 1)
         ada.reads(channel)
         ben.publish(channel, 21 + turn)
     assert ada.heard(channel, 25) == numbers(1, 25)
     ada.close()
-    ben.wait("leave", channel=channel, user=name)
+    ben.wait("leave", channel=channel, user=name, count=6)
     assert ben.ask("presence", channel=channel) == [ben.name]
 
 

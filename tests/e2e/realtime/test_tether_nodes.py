@@ -16,10 +16,24 @@ from typing import Final
 import pytest
 
 from tests.e2e.realtime.test_tether import SECRET, House, Talk, Told, token_of
+from tests.helpers.clients import Client
 from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.reports_kept import reports_in
 from tests.helpers.slow import wait_until, workers_of
+from tests.helpers.socket_talk import MASK
 from tests.helpers.valkey_server import Server, server
+from tta_gateway.wire.socket_codec import (
+    CLOSE,
+    TEXT,
+    Close,
+    Message,
+    Ping,
+    SocketEvent,
+    close_data,
+    framed,
+)
+from tta_gateway.wire.socket_endpoint import SocketEndpoint
+from tta_gateway.wire.socket_handshake import asking
 
 pytestmark = [pytest.mark.e2e, pytest.mark.redis]
 
@@ -343,3 +357,75 @@ def test_what_somebody_at_risk_has_said_does_not_go_with_its_node_in_silence(nod
     nodes.here.gateway.process.send_signal(signal.SIGTERM)
     nodes.here.gateway.process.wait(20.0)
     assert nodes.delivered("one") == [True, False]
+
+
+class Slow:
+    """A client who goes on for a while behind the gateway's Close: it was on its way."""
+
+    def __init__(self, stack: contextlib.ExitStack, port: int, target: str) -> None:
+        """Open a WebSocket."""
+        self._client = stack.enter_context(Client(port))
+        self._client.ask(target.encode(), fields=[*asking(bytes(16)), (b"Connection", b"Upgrade")])
+        assert self._client.answer().status == 101
+        self._endpoint = SocketEndpoint(mask=lambda: MASK)
+        self._events: list[SocketEvent] = []
+
+    def hear(self) -> SocketEvent:
+        """The next event; Pings are left unanswered."""
+        while not self._events:
+            self._events += self._endpoint.receive(self._client.read_some())
+        event = self._events.pop(0)
+        return self.hear() if isinstance(event, Ping) else event
+
+    def told(self) -> Told:
+        """The next message."""
+        event = self.hear()
+        assert isinstance(event, Message), event
+        made: Told = json.loads(event.data)
+        return made
+
+    def code(self) -> int:
+        """Read on to the Close; return its code."""
+        while not isinstance(event := self.hear(), Close):
+            pass
+        return event.code
+
+    def say(self, text: str) -> None:
+        self._client.send(framed(TEXT, text.encode(), mask=MASK))
+
+    def answer_close(self) -> None:
+        self._client.send(framed(CLOSE, close_data(1000, b""), mask=MASK))
+
+
+def test_what_was_on_its_way_as_the_node_stops_is_heard_and_kept_as_not_delivered(
+    nodes: Nodes,
+) -> None:
+    """Red without `_hear_late` in edge/own_socket.py: tethers and the hub alike."""
+    with contextlib.ExitStack() as stack:
+        port, token = nodes.here.gateway.port, token_of("p1")
+        tethered = Slow(stack, port, f"/ws/chat?token={token}&session_id=s20")
+        assert tethered.told()["content"]["status"] == "attached"
+        of_hub = Slow(stack, port, "/connection/websocket")
+        of_hub.say(json.dumps({"id": 1, "connect": {"token": token_of("p2")}}))
+        assert "connect" in of_hub.told()
+        nodes.here.gateway.process.send_signal(signal.SIGTERM)
+        assert (tethered.code(), of_hub.code()) == (1012, 3001)
+        tethered.say(CRISIS)
+        of_hub.say(json.dumps({"id": 2, "publish": {"channel": "room:a", "data": CRISIS}}))
+        tethered.answer_close()
+        of_hub.answer_close()
+        nodes.here.gateway.process.wait(20.0)
+    assert sorted(nodes.delivered("one")) == [False, False, True, True]
+
+
+def test_so_is_what_was_on_its_way_as_the_tether_goes_on_at_another_node(nodes: Nodes) -> None:
+    with contextlib.ExitStack() as stack:
+        query = f"token={token_of('p1')}&session_id=s21"
+        one = Slow(stack, nodes.here.gateway.port, f"/ws/chat?{query}")
+        resume = one.told()["content"]["resume"]
+        back = Talk(nodes.there.connect(f"{query}&resume={resume}&received=0"))
+        assert back.event()["resumed"] is True
+        assert one.code() == 1001
+        one.say(CRISIS)
+        assert wait_until(lambda: nodes.delivered("one") == [True, False])
+        one.answer_close()

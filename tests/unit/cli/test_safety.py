@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from tests.helpers.command_line import run
-from tta_gateway.node import drilling, guard_socket
+from tta_gateway.node import drill_call, guard_socket
 
 INCIDENT = {
     "id": "i1",
@@ -148,7 +148,7 @@ def drills(monkeypatch: pytest.MonkeyPatch) -> Drills:
             raise OSError("no worker takes drills")
         return asked[-1]
 
-    monkeypatch.setattr(drilling, "drilled", drilled)
+    monkeypatch.setattr(drill_call, "drilled", drilled)
     return asked
 
 
@@ -163,7 +163,7 @@ def test_a_drill_shows_each_step_and_is_resolved(
     answer = drill(tmp_path, "--by", "ben", "--level", "2")
     assert answer.exit_code == 0, answer.stderr
     steps = [line.split()[0] for line in answer.stdout.splitlines()]
-    assert steps == ["worker", "detector", "journal", "guard", "pager", "i1"]
+    assert steps == ["detector", "journal", "guard", "pager", "i1"]
     assert (drills[0]["by"], drills[0]["level"]) == ("ben", 2)
     assert guard.asked[-1]["does"] == "resolve"
 

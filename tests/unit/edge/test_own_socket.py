@@ -192,7 +192,7 @@ def test_the_hearer_ends_it(house: House) -> None:
     house.echoes.last.open.send(b"late", is_text=True)
     assert heard(client) == [("close", 4000, b"enough")]
     client.feed(said(TEXT, b"late"), said(CLOSE, b"\x0f\xa0"))
-    assert house.heard[1:] == [("closed", 4000)]
+    assert house.heard[1:] == [("late text", b"late"), ("closed", 4000)]
     assert client.ended
 
 
@@ -244,6 +244,47 @@ def test_the_gateway_goes(build: Open, farewell: tuple[int, bytes] | None, code:
     assert [one[:2] for one in heard(client)] == [("close", code)]
     client.feed(said(CLOSE, code.to_bytes(2, "big")))
     assert house.heard[1:] == [("closed", code)]
+
+
+def test_what_comes_behind_a_close_of_ours_is_heard_as_late_and_not_answered(house: House) -> None:
+    """It was on its way: nobody carries it out, but somebody may need help by it."""
+    client = house.opened()
+    house.gateway.guests.drain()
+    client.take()
+    client.feed(said(TEXT, b"one"), said(PING, b"a"), said(BINARY, b"two"))
+    client.feed(said(CLOSE, b"\x03\xf4"), said(TEXT, b"behind the client's own"))
+    late = [("late text", b"one"), ("late binary", b"two")]
+    assert house.heard[1:] == [*late, ("closed", 1012)]
+    assert client.take() == b""
+
+
+def test_of_what_is_late_only_so_much_is_heard(house: House) -> None:
+    client = house.opened()
+    house.gateway.guests.drain()
+    for number in range(110):
+        client.feed(said(TEXT, b"%d" % number))
+        house.turn()
+    assert house.heard[1:] == [("late text", b"%d" % number) for number in range(100)]
+
+
+def test_what_the_hearer_has_held_back_is_late_once_the_client_has_gone(house: House) -> None:
+    client = house.opened()
+    house.echoes.last.before = lambda _: house.echoes.last.open.pause()
+    client.feed(said(TEXT, b"told") + said(TEXT, b"said") + said(PING) + said(TEXT, b"and gone"))
+    client.lose()
+    house.turn()
+    late = [("late text", b"said"), ("late text", b"and gone")]
+    assert house.heard[1:] == [("text", b"told"), *late, ("closed", 1006)]
+
+
+def test_a_fault_in_what_is_late_is_reported(build: Open) -> None:
+    house = House(build(socket="echo"), Echoes(fails="late text"))
+    client = house.opened()
+    house.gateway.guests.drain()
+    client.feed(said(TEXT, b"one"), said(CLOSE, b"\x03\xf4"))
+    assert house.heard[-1] == ("closed", 1012)
+    assert [type(error) for error in house.gateway.reported] == [ValueError]
+    house.gateway.reported.clear()
 
 
 def test_what_opens_while_the_gateway_goes_is_told_at_once(build: Open) -> None:
@@ -341,7 +382,7 @@ def test_a_pause_ends_with_the_socket(house: House) -> None:
     echo.before = enough
     client.feed(said(TEXT, b"0") + said(TEXT, b"1") + said(CLOSE, b"\x0f\xa0"))
     house.turn()
-    assert house.heard[1:] == [("text", b"0"), ("closed", 4000)]
+    assert house.heard[1:] == [("text", b"0"), ("late text", b"1"), ("closed", 4000)]
 
 
 def test_very_much_at_once_is_heard_in_turns(house: House) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -184,11 +183,13 @@ def test_whose_token_is_not_believed_is_told(house: House, token: str, why: obje
     assert house.finished == ["/connect"]
 
 
-def test_who_may_not_connect_is_told_where_help_is(house: House) -> None:
-    house.desk.help = lambda opening: b'{"for":%d}' % opening.peer.port
-    told = house.connect("old")
-    assert told == replace(codes.TOKEN_EXPIRED, help=b'{"for":40000}')
-    assert house.connect("other") == codes.INVALID_TOKEN  # a Close has no room for it
+def test_help_is_for_who_has_opened_a_connection(house: House) -> None:
+    house.desk.help = lambda opening: codes.Help(b"%d" % opening.peer.port)
+    house.connect("old")
+    assert house.desk.helps("1") == codes.Help(b"40000")
+    assert house.desk.helps("nobody") == codes.NO_HELP
+    house.desk.came("inner", an_exchange(), is_inner=True)
+    assert house.desk.helps("inner") == codes.NO_HELP  # its tether says where help is
 
 
 @pytest.mark.parametrize(("code", "helps"), [(3000, False), (1008, True)])
@@ -196,7 +197,7 @@ def test_who_is_sent_away_for_good_is_given_static_help_first(
     house: House, code: int, *, helps: bool
 ) -> None:
     given: list[tuple[str, bytes, int]] = []
-    house.desk.help = lambda _: b"{}"
+    house.desk.help = lambda _: codes.Help(b"{}")
     house.desk.give = lambda *card: given.append(card)
     house.connect()
     house.kept["/connect"].origin.dismiss(code, b"")

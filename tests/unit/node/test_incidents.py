@@ -21,8 +21,7 @@ from tta_gateway.features.escalation.register import Away
 from tta_gateway.features.identity.problems import MISSING
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import Principal
-from tta_gateway.node import guard_socket, incidents, line_socket
-from tta_gateway.node.drilling import FOLDER
+from tta_gateway.node import guard_socket, incidents
 from tta_gateway.node.incidents import ADMINISTRATION, Incidents, is_program
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import EVIDENCE
@@ -299,21 +298,25 @@ def test_evidence_is_given_its_key_for_other_nodes(house: House, tmp_path: Path)
 
 
 def drilled_at(
-    house: House, folder: Path, answers: list[bytes], worker: dict[str, object] | None
+    house: House,
+    folder: Path,
+    answers: list[bytes],
+    worker: dict[str, object] | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, Any]:
-    """Have a drill begun, with a worker that says this, and a guard that says each in turn."""
+    """Have a drill begun, of which a worker says this, and a guard says each in turn."""
 
-    async def says(_: bytes) -> bytes:
-        return json.dumps(worker).encode()
+    async def drilled(_: Path, question: dict[str, object]) -> dict[str, object]:
+        assert question == {"id": "7", "by": "ben", "level": 3}
+        if worker is None:
+            raise OSError("no worker takes drills")
+        return worker
 
     async def run() -> dict[str, Any]:
         async with await guard_socket.serve(folder, lambda _: answers.pop(0)):
-            if worker is None:
-                return await house.incidents.ask(DRILL)
-            (folder / FOLDER).mkdir()
-            async with await line_socket.serve(folder / FOLDER / "1", says):
-                return await house.incidents.ask(DRILL)
+            return await house.incidents.ask(DRILL)
 
+    monkeypatch.setattr(incidents, "drilled", drilled)
     return asyncio.run(run())
 
 
@@ -327,7 +330,8 @@ def test_a_drill_goes_to_a_worker_and_comes_back_from_the_guard(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incidents, "_PAUSE", 0.001)
-    made = drilled_at(house, tmp_path, [UNKNOWN, b'{"incident": {"id": "i1"}}'], TAKEN)
+    shown = [UNKNOWN, b'{"incident": {"id": "i1"}}']
+    made = drilled_at(house, tmp_path, shown, TAKEN, monkeypatch)
     assert made == {"incident": {"id": "i1"}, "steps": STEPS}
 
 
@@ -351,5 +355,5 @@ def test_a_drill_that_fails_says_at_which_step(
     monkeypatch.setattr(incidents, "_PAUSE", 0.001)
     monkeypatch.setattr(incidents, "_LOOKS", 3)
     with pytest.raises(HTTPException, match=words) as error:
-        drilled_at(house, tmp_path, answers, worker)
+        drilled_at(house, tmp_path, answers, worker, monkeypatch)
     assert error.value.status_code == 503

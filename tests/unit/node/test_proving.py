@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 import msgspec
@@ -256,6 +256,30 @@ def test_what_a_key_has_opened_ends_when_it_is_told_no_more() -> None:
     for one in house.later:
         one()
     assert len(house.streams) == 1
+
+
+def test_who_keeps_something_hears_of_what_has_ended_and_can_ask() -> None:
+    """Of logins and keys; what somebody may do no more is no logout."""
+    key = api_keys("a")
+    house = House({**keys(OURS), **key})
+    by_key = house.identity.principal_of(KEY.encode())
+    assert isinstance(by_key, Principal)
+    assert not house.proving.has_ended(by_key)
+    ended: list[tuple[list[str], list[bool]]] = []
+    ours, theirs = [
+        Principal(subject="p1", issuer=issuer, session="s1") for issuer in (OWN_ISSUER, "another")
+    ]
+
+    def log_out(sessions: Collection[str], concerns: Callable[[Principal], bool]) -> None:
+        ended.append((list(sessions), [concerns(one) for one in (ours, theirs)]))
+
+    house.proving.log_out = log_out
+    assert not house.proving.has_ended(ours)
+    house.follow({**keys(OURS), **key, **revoked(0, "s1")})
+    assert [house.proving.has_ended(one) for one in (ours, theirs)] == [True, False]
+    house.follow({**keys(OURS), **revoked(0, "s1")})
+    assert house.proving.has_ended(by_key)
+    assert ended == [(["s1"], [True, False]), (["key:a"], [True, True])]
 
 
 def test_a_section_of_keys_that_cannot_be_read_holds_none() -> None:

@@ -174,7 +174,7 @@ def test_what_is_not_of_the_protocol_ends_it() -> None:
     async def work(house: House) -> None:
         wire, hearer = house.opened()
         hearer.message(b"{", is_text=True)
-        assert wire.ended == [(3501, b"bad request")]
+        assert wire.ended == [(3501, b"bad request. Support is available: findahelpline.com")]
         hearer.closed(1005)
 
     run(work)

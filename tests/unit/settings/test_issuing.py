@@ -41,7 +41,7 @@ def own_routes(text: str) -> list[Route]:
 
 def test_without_it_nothing_is_issued() -> None:
     assert (bound("").own, bound("").issuing) == (None, None)
-    assert [one.path for one in own_routes("")] == ["/api/v1/openapi.json"]
+    assert [one.path for one in own_routes("")] == ["/v1/drills", "/api/v1/openapi.json"]
 
 
 def test_what_is_left_out_is_as_usual() -> None:

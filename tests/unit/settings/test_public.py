@@ -6,6 +6,7 @@ import pytest
 from tests.helpers.configuration import PLAYERS, complaints, loaded
 from tta_gateway.features.access.bound import RouteAccess
 from tta_gateway.features.access.table import ROLES
+from tta_gateway.features.escalation.public import ROUTES as DRILLS
 from tta_gateway.features.openapi.public import PATH
 from tta_gateway.features.realtime.public import SOCKETS, STREAMS
 from tta_gateway.kernel.own import LARGEST, OWN
@@ -78,18 +79,26 @@ def test_the_socket_stands_in_the_state_folder() -> None:
     assert service.endpoints[0].unix == "/var/lib/a/control.sock"
 
 
-def test_without_control_there_is_nothing() -> None:
+def test_without_control_there_is_only_what_workers_answer_whatever_is_written() -> None:
     settings = loaded("admin: off").settings
-    assert (own_services(settings), own_routes(settings)) == ((), ())
+    assert (own_services(settings), own_routes(settings)) == ((), DRILLS)
     snapshot = compile_snapshot(settings, 1)
     assert [one.name for one in snapshot.services] == ["players"]
-    assert [one.path for one in snapshot.routes] == ["/"]
+    assert [one.path for one in snapshot.routes] == ["/", "/v1/drills"]
+
+
+def test_nobody_takes_the_path_of_drills() -> None:
+    drills = "routes: [{path: /v1/drills, service: players, auth: none}]\n"
+    assert complaints(PLAYERS + drills) == [
+        "gateway.yaml:2:11 routes[0].path: takes POST /v1/drills, which the gateway answers "
+        "itself: choose another path"
+    ]
 
 
 def test_they_stand_behind_those_of_the_operator() -> None:
     snapshot = compile_snapshot(loaded(ON + UNTOLD).settings, 1)
     assert [one.name for one in snapshot.services] == ["players", OWN]
-    own = [*SOCKETS, *STREAMS, *ALL, *forwarded(loaded(ON).settings)]
+    own = [*SOCKETS, *STREAMS, *DRILLS, *ALL, *forwarded(loaded(ON).settings)]
     assert [one.path for one in snapshot.routes] == ["/a/{id}", *(route.path for route in own)]
 
 
@@ -99,7 +108,7 @@ def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
     off = [key, *WITHOUT.get(key, ["passwords"])]
     gone = [route for one in off for route in PUBLIC[one][1]]
     sockets = [] if key == "realtime" else [*SOCKETS, *STREAMS]
-    assert list(left) == [*sockets, *(route for route in EVERY if route not in gone)]
+    assert list(left) == [*sockets, *DRILLS, *(route for route in EVERY if route not in gone)]
 
 
 def test_it_is_said_of_each_how_it_is_switched_off() -> None:

@@ -107,7 +107,12 @@ def level_of(report: Report) -> int:
 
 def incident_id(report: Report) -> str:
     """Return the id of the incident that a report opens: the same whenever it is read again."""
-    return _digest("incident", report.id)
+    return incident_of(report.id)
+
+
+def incident_of(report: str) -> str:
+    """Return the same, by the id of the report."""
+    return _digest("incident", report)
 
 
 def opened(report: Report, now: float, other: Other | None = None) -> Incident:

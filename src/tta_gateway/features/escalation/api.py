@@ -145,8 +145,9 @@ class IncidentDesk:
     ) -> Answer:
         """Open an incident about nobody, to see whether people are reached.
 
-        A worker takes a message that the detector must find something in; `steps` says how long
-        each step took, until the guard has opened the incident.  A step that fails is named (503).
+        A message comes to a worker as a client's does, in which the detector must find something;
+        `steps` says how long each step took, until the guard has opened the incident.  A step that
+        fails is named (503).
         """
         who = self._house.responder(authorization)
         level = (body or NewDrill()).level

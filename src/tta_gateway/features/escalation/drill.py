@@ -1,14 +1,12 @@
-"""Drills: what is said in one, and the report that comes of it; nobody is in need."""
+"""Drills: how one is ordered, and what is said in it; nobody is in need."""
 
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from tta_gateway.kernel.incident import Report
-from tta_gateway.kernel.verdict import ELEVATED, HIGH, IMMINENT, Verdict
+from tta_gateway.kernel.verdict import ELEVATED, HIGH, IMMINENT
 
-MARK: Final = "[DRILL] "
 SAID: Final[Mapping[int, str]] = {
     ELEVATED: "I used to think about ending my life.",
     HIGH: "I want to end my life.",
@@ -17,33 +15,32 @@ SAID: Final[Mapping[int, str]] = {
 """By level, what the detector is to find at least that much in."""
 
 
-class Drill(msgspec.Struct, frozen=True, kw_only=True):
-    """An incident about nobody, to see whether people are reached; one `id` is one drill."""
+class DrillOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What workers are told of a drill before it comes; one `id` is one drill.
+
+    Whoever shows the `token` brings it.  `is_over`: nobody does any more.
+    """
 
     id: str
     by: str
+    token: str
     level: int = IMMINENT
-
-    @property
-    def person(self) -> str:
-        """Return who stands for the person, whom there is not."""
-        return f"drill {self.id} of {self.by}"
+    is_over: bool = False
 
 
-def report_of(drill: Drill, found: Verdict, at: float) -> Report:
-    """Return the report of a drill whose message has been found to be of its level at least."""
-    return Report(
-        id=f"drill-{drill.id}",
-        at=at,
-        person=drill.person,
-        identity="verified",
-        level=drill.level,
-        categories=found.categories,
-        rules=found.rules,
-        version=found.version,
-        source="drill",
-        route="",
-        service="",
-        correlation=drill.id,
-        delivered=True,
-    )
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """Where clients come to a worker: by TLS, or behind a proxy that says for whom it speaks."""
+
+    host: str = ""
+    port: int = 0
+    unix: str = ""
+    tls: bool = False
+    proxied: bool = False
+
+    def __str__(self) -> str:
+        """Return it as people write it."""
+        scheme = "https" if self.tls else "http"
+        if self.unix:
+            return f"{scheme}+unix:{self.unix}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"

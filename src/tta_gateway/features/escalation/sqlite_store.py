@@ -47,6 +47,8 @@ MOST_BYTES: Final = 4 * 2**20
 _PATIENCE: Final = 5.0  # seconds, for whoever else looks into the file
 _encode = msgspec.msgpack.Encoder().encode
 _act = msgspec.msgpack.Decoder(Act).decode
+_PARKED: Final = "SELECT segment, end, data FROM parked"
+_SEAL_PARKED: Final = "UPDATE parked SET data = ? WHERE segment = ? AND end = ?"
 _INCIDENTS: Final = "SELECT id, body, level, drill, opened, over, holder FROM incidents"
 _Row: TypeAlias = tuple[str, bytes, int, int, float, float, str]
 _MARKS: Final = ", ".join("?" * 12)  # of columns of incidents
@@ -102,11 +104,8 @@ class SqliteStore:
         for id, person in self._db.execute("SELECT id, person FROM others").fetchall():
             mark = self.seal.mark(person)
             self._db.execute("UPDATE others SET person = ? WHERE id = ?", (mark, id))
-        for segment, end, data in self._db.execute(
-            "SELECT segment, end, data FROM parked"
-        ).fetchall():
-            row = (self.seal.record(data), segment, end)
-            self._db.execute("UPDATE parked SET data = ? WHERE segment = ? AND end = ?", row)
+        for segment, end, data in self._db.execute(_PARKED).fetchall():
+            self._db.execute(_SEAL_PARKED, (self.seal.record(data), segment, end))
 
     def _seal_act(self, id: str, act: Act) -> None:
         if act.to or act.text:
@@ -114,7 +113,7 @@ class SqliteStore:
             self._db.execute("UPDATE acts SET body = ?, sealed = ? WHERE id = ?", row)
 
     def renew(self, seal: Seal) -> None:
-        """Seal by other keys from now on; what is open at once, for the older may be taken away.
+        """Seal by other keys from now on; what is open or parked at once: older ones may be gone.
 
         Where that fails all stays as it is, and is to be done again.
         """
@@ -127,7 +126,7 @@ class SqliteStore:
             raise
 
     def _renew(self, seal: Seal) -> None:
-        """Seal anew what is open and sealed by another key, as long as one can open it."""
+        """Seal anew what is open or parked and sealed by another key, if one can open it."""
         before, self.seal = self.seal, seal
         rows = self._db.execute(f"{_INCIDENTS} WHERE open").fetchall()
         for id, body, *_ in rows:
@@ -135,6 +134,10 @@ class SqliteStore:
             if found is not None:
                 self._damaged.pop(id, None)
                 self.put(found, is_carried=True)
+        for segment, end, data in self._db.execute(_PARKED).fetchall():
+            record = None if seal.is_newest(data) else _record(data, by=(seal, before))
+            if record is not None:
+                self._db.execute(_SEAL_PARKED, (seal.record(record), segment, end))
         self._db.execute("UPDATE outbox SET aside = '' WHERE aside <> ''")  # tried once more
 
     def copied(self) -> "SqliteStore":
@@ -721,6 +724,14 @@ def _read(id: str, body: bytes, *, by: Sequence[Seal]) -> Incident | None:
     for seal in by:
         with contextlib.suppress(msgspec.DecodeError, *UNREADABLE):
             return seal.read_incident(id, body)
+    return None
+
+
+def _record(body: bytes, *, by: Sequence[Seal]) -> bytes | None:
+    """Return a record that is parked, likewise."""
+    for seal in by:
+        with contextlib.suppress(*UNREADABLE):
+            return seal.read_record(body)
     return None
 
 

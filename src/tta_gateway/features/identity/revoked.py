@@ -65,13 +65,18 @@ class Revoked:
         """Tell whether what somebody has shown counts no more."""
         if principal.issuer != OWN_ISSUER:
             return False
-        if principal.session in self._part(principal.session):
+        if self.has_ended(principal):
             return True
         known = self._subjects.get(principal.subject)
         if known is not None and issued(principal) <= known[0]:
             return True
         known = self._subjects.get(EVERYBODY)
         return known is not None and 0.0 < issued(principal) <= known[0]
+
+    def has_ended(self, principal: Principal) -> bool:
+        """Tell whether the session that somebody has come in by has been ended."""
+        is_ours = principal.issuer == OWN_ISSUER
+        return is_ours and principal.session in self._part(principal.session)
 
     def newly(self, told: RevokedTokens) -> News:
         """Take what is told; return what was not known before, and tell it on."""

@@ -2,28 +2,47 @@
 
 What a client does follows from the number alone.  Of connections, 3500-3999 and 4500-4999 are for
 good and all others are opened again; of subscriptions, those from 2500 on are made again.  A reason
-is at most 32 characters of plain words: it travels in a Close frame (RFC 6455 5.5), and one that
-is JSON by chance would be taken for more than it is by the SDK for JavaScript.
+is at most 32 characters of plain words: it travels in a Close frame (RFC 6455 5.5), where to who is
+not connected yet there stands behind it where help is, and one that is JSON by chance would be
+taken for more than it is by the SDK for JavaScript.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 LONGEST_REASON: Final = 32
+LARGEST_REASON: Final = 123
+"""Bytes of a reason that a Close frame holds, with where help is behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Where help is, for who may not connect, who may be in need.
+
+    As JSON, in words, and as `lines` that a Close may have room for, of which the first says most.
+    """
+
+    card: bytes = b""
+    words: str = ""
+    lines: tuple[str, ...] = ()
+
+
+NO_HELP: Final = Help()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Why a command was not carried out; `temporary`: it may be sent again as it is.
 
-    `help` is where help is, as JSON: who may not connect may be in need.  SDKs pass over a member
-    that they do not know, and show it with the error where they show what they were told.
+    `help` is for who may not connect.  In JSON the card is a member: SDKs pass over one that they
+    do not know, and show it with the error where they show what they were told.  The schema of
+    Protocol Buffers has room for its words alone, behind the message.
     """
 
     code: int
     message: str
     temporary: bool = False
-    help: bytes = b""
+    help: Help = NO_HELP
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,14 @@ class Disconnection:
     def is_final(self) -> bool:
         """Whether the client does not connect again by itself."""
         return 3500 <= self.code <= 3999 or 4500 <= self.code <= 4999
+
+    def with_help(self, help: Help) -> "Disconnection":
+        """Return it with as much of where help is behind the reason as a Close has room for."""
+        for line in help.lines:
+            reason = f"{self.reason}. {line}"
+            if len(reason.encode()) <= LARGEST_REASON:
+                return Disconnection(self.code, reason)
+        return self
 
 
 INTERNAL: Final = Refused(100, "internal server error", temporary=True)

@@ -19,11 +19,13 @@ from tta_gateway.features.realtime.codec import Codec
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
     INTERNAL,
+    NO_HELP,
     SUBSCRIPTION_ENDED,
     SUBSCRIPTION_EXPIRED,
     UNSUBSCRIBED,
     WRITE_ERROR,
     Disconnection,
+    Help,
     Unsubscription,
 )
 from tta_gateway.features.realtime.command import Command
@@ -84,6 +86,11 @@ class Connection:
         self.session.receive(frame)
         self._hub.go_on(self)
 
+    def late(self, frame: bytes) -> None:
+        """Take a frame that has come behind the end: it is listened to, and not carried out."""
+        self.session.leave_undone(frame)
+        self._hub.listen_to_undone(self.session)
+
     def may_write(self, can_write: bool) -> None:
         """Take whether the socket can take more."""
         self.can_write = can_write
@@ -107,6 +114,8 @@ class Hub:
         """of connections that come from now on"""
         self.entered: Callable[[Subscription], None] = lambda _: None
         """hears of each subscription that the server has made"""
+        self.helps: Callable[[str], Help] = lambda _: NO_HELP
+        """returns where help is, for who is behind a connection, by its id"""
         self._died: Final = died
         self._connections: Final[dict[str, Connection]] = {}
         self._users: Final[dict[str, set[str]]] = {}
@@ -141,6 +150,7 @@ class Hub:
         """Take a client's socket; `client` is a new id that nobody else has anywhere."""
         now = self._ports.clock.monotonic()
         session = Session(codec, client, terms=self.terms, now=now, chance=chance)
+        session.helps = self.helps
         connection = Connection(self, session, writer, address)
         self._connections[client] = connection
         return connection
@@ -166,7 +176,7 @@ class Hub:
             if self._ports.clock.monotonic() >= until:
                 break
         if session.left:
-            self._keep_undone(session)
+            self.listen_to_undone(session)
         self._write(connection)
         self._hear_ahead(connection)
         if not waits and connection.can_write and session.has_more():
@@ -182,7 +192,7 @@ class Hub:
         connection.is_over = True
         session.leave()
         if session.left:
-            self._keep_undone(session)
+            self.listen_to_undone(session)
         for subscription in list(session.subscriptions.values()):
             self._attendant.joining.unsubscribe(subscription)
         ids = self._users.get(session.user)
@@ -373,7 +383,7 @@ class Hub:
         if not is_done:
             asyncio.get_running_loop().call_soon(self._hear_ahead, connection)
 
-    def _keep_undone(self, session: Session) -> None:
+    def listen_to_undone(self, session: Session) -> None:
         """Have it kept what is not carried out, as far as somebody may need help."""
         try:
             work = self._attendant.hearings.undone(session)

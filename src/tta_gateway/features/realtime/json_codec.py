@@ -93,7 +93,7 @@ class JsonCodec:
             (b"code", b"%d" % refused.code),
             (b"message", msgspec.json.encode(refused.message)),
             (b"temporary", _flag(refused.temporary)),
-            (b"help", refused.help),
+            (b"help", refused.help.card),
         ]
         return b'{"id":%d,"error":%b}' % (number, _object(members))
 

@@ -97,10 +97,11 @@ class ProtobufCodec:
         return delimited(field_number(1, number) + field_message(field, told))
 
     def refusal(self, number: int, refused: Refused) -> bytes:
-        """Answer a command that was not carried out."""
+        """Answer a command that was not carried out; where help is stands in the message."""
+        words = refused.help.words
         told = (
             field_number(1, refused.code)
-            + field_text(2, refused.message)
+            + field_text(2, f"{refused.message}. {words}" if words else refused.message)
             + field_number(3, int(refused.temporary))
         )
         return delimited(field_number(1, number) + field_message(_ERROR, told))

@@ -6,7 +6,9 @@ answers itself.  Answers and pushes gather in the backlog, and `take` gives the 
 `due` is asked when `next_due` has come.  Time is an argument, in seconds that only go forward.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -19,6 +21,7 @@ from tta_gateway.features.realtime.codes import (
     LIMIT_EXCEEDED,
     MALFORMED,
     METHOD_NOT_FOUND,
+    NO_HELP,
     NO_PONG,
     NOT_AVAILABLE,
     PERMISSION_DENIED,
@@ -26,6 +29,7 @@ from tta_gateway.features.realtime.codes import (
     SLOW,
     STALE,
     Disconnection,
+    Help,
     Refused,
     Unsubscription,
 )
@@ -145,9 +149,11 @@ class Session:
         """the channel that is about to be read; whoever empties it has that not happen"""
         self.may_rejoin = False
         """whether what has emptied it passes, so that the client may ask again"""
+        self.helps: Callable[[str], Help] = lambda _: NO_HELP
+        """returns where help is, for who does not come to be connected, by the id"""
         self.secret = self.node = ""
         """where what it sends comes another way: what that shows, and who takes it"""
-        self.next_due = now + terms.stale
+        self.next_due = self._stale_by = now + terms.stale
         self.terms: Final = terms
         self._chance: Final = chance
         self._backlog: Final = Backlog()
@@ -157,12 +163,10 @@ class Session:
         self.hearings: dict[int, Noticed | Awaitable[Noticed | None] | None] = {}
         """of commands that wait: what was found in them, by their identity"""
         self._current: Command | None = None
-        self._stale_by = now + terms.stale
         self._overdue = STALE
         self._ping_at = self._pong_by = self._ends = NEVER
-        self._is_held = False
         self._card: Publication | None = None  # that is due once it is connected
-        self._has_help = False
+        self._is_held = self._has_help = False
 
     def __repr__(self) -> str:
         """Tell where it stands, and nothing of who it is."""
@@ -185,6 +189,11 @@ class Session:
                 self._ponged()  # at once: whatever a command before it waits for
             else:
                 self._waiting.append(command)
+
+    def leave_undone(self, frame: bytes) -> None:
+        """Take a frame that has come too late: nothing of it is carried out."""
+        with suppress(Malformed):
+            self.left += [one for one in self.codec.decode(frame) if not one.is_pong]
 
     def next(self) -> Command | None:
         """Return a command to carry out, and to answer by `reply`, `refuse` or `done`.
@@ -237,8 +246,10 @@ class Session:
         command = self._ended()
         if command is None or isinstance(command.request, SendRequest):
             return  # what is sent has no answer
-        self._backlog.add(Message(self.codec.refusal(command.id, refused)))
-        if isinstance(command.request, ConnectRequest):
+        is_first = isinstance(command.request, ConnectRequest)
+        told = replace(refused, help=self.helps(self.client)) if is_first else refused
+        self._backlog.add(Message(self.codec.refusal(command.id, told)))
+        if is_first:
             self.state = State.REFUSED
             self._drop()
             if not refused.temporary:
@@ -297,9 +308,13 @@ class Session:
         return taken[0] if len(taken) == 1 else self.codec.join(taken)
 
     def close(self, why: Disconnection) -> None:
-        """End the connection: what was answered before is still to be written (`take`)."""
+        """End the connection: what was answered before is still to be written (`take`).
+
+        Who has not come to be connected is told where help is, as far as there is room.
+        """
         if self.state is not State.CLOSED:
-            self.closing = why
+            is_connected = self.state is State.CONNECTED
+            self.closing = why if is_connected else why.with_help(self.helps(self.client))
             self.leave()
 
     def leave(self) -> None:

@@ -89,6 +89,11 @@ class HubHearer:
         if self._connection is not None:
             self._connection.received(payload)
 
+    def late(self, payload: bytes, *, is_text: bool) -> None:  # noqa: ARG002 - likewise
+        """Have what stands in a frame listened to, and nothing of it carried out."""
+        if self._connection is not None:
+            self._connection.late(payload)
+
     def may_write(self, *, may: bool) -> None:
         """Pass on that the client does not keep up, or does again."""
         if self._connection is not None:

@@ -10,10 +10,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from msgspec.structs import replace
+
 from tta_gateway.features.safety.body import Body
 from tta_gateway.features.safety.looking import NOTHING, Judge, search
 from tta_gateway.features.safety.said import Said
 from tta_gateway.kernel.crisis import Fate
+from tta_gateway.kernel.drill import MARK
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Identity, Report, Reports, Source, mark_of
 from tta_gateway.kernel.verdict import HIGH, IMMINENT, Verdict
@@ -71,6 +74,8 @@ class Accounts:
 
     def person(self, exchange: Exchange) -> tuple[str, Identity]:
         """Return who is in need, and how well that is known."""
+        if exchange.drill is not None:
+            return exchange.drill.person, "verified"
         if exchange.principal is not None:
             return exchange.principal.key, "verified"
         if exchange.lapsed is not None:
@@ -89,6 +94,9 @@ class Accounts:
         """Tell it, and return what has become of the text once that is durable; else nothing."""
         report = self._report(exchange, found, text, delivered=delivered, source=source)
         kept = text.around(EVIDENCE) if delivered or source == "reply" else text.whole()
+        drill = exchange.drill
+        if drill is not None:
+            kept, report = f"{MARK}{kept}", replace(report, id=drill.report, source="drill")
         spent = self._spent(report.person)
         texts, promised = _cost(report, kept)
         if not _has_room(spent, report.level, texts, promised):
@@ -105,6 +113,8 @@ class Accounts:
         if not durable:
             return ""
         text.report = text.report or report.id
+        if drill is not None:
+            drill.kept()
         return "kept" if kept else "counted"
 
     def _report(
@@ -211,7 +221,13 @@ class Refused:
     async def open(self, exchange: Exchange, body: bytes) -> Fate:
         """Tell of it; where nobody is let in, only if the token shows who that may be."""
         text = Said(_text_of(exchange, body))
-        found = self.weigh(exchange, exchange.safety or NOTHING, text.text)
+        found = exchange.safety or NOTHING
+        if exchange.drill is not None:
+            found = exchange.drill.judged(found)
+            if not found.level:
+                return ""  # too little was found in it: nobody is to be called
+        else:
+            found = self.weigh(exchange, found, text.text)
         if found.level:
             exchange.safety = found
         if exchange.lapsed is not None:

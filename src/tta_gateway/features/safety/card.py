@@ -165,6 +165,31 @@ def body(made: Card) -> bytes:
     return b'{"help":%b}' % _encode(made)
 
 
+def words(made: Card) -> str:
+    """Return the card as one text, for who is shown nothing else."""
+    said = (f"{made.title}.", made.text, made.danger, f"{'; '.join(map(_named, made.resources))}.")
+    return " ".join((*said, made.elsewhere))
+
+
+def _named(one: Resource) -> str:
+    """Return who listens, and how they are reached, in words."""
+    texts = f'{one.text} "{one.say}"' if one.say else one.text
+    ways = dict.fromkeys(filter(None, (one.call, texts)))
+    return f"{one.name}: {', '.join(ways) or one.url}"
+
+
+def lines(made: Card) -> tuple[str, ...]:
+    """Return what a place with little room may say, the longest first: whom to call, and a page."""
+    first, page = made.resources[0], EVERYWHERE.url.removeprefix("https://")
+    who = ", ".join(filter(None, (first.call or first.text, page)))
+    return (
+        f"{made.title}: {who}. {made.danger}",
+        f"{made.title}: {who}",
+        f"{made.title}: {page}",
+        page,
+    )
+
+
 def types(categories: tuple[Category, ...]) -> list[str]:
     """Return categories in the platform's words."""
     return [TYPES.get(one, one) for one in categories]

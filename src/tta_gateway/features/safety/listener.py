@@ -132,17 +132,14 @@ class SafetyListener:
         found, text = self._together(who, found, text, now)
         found = who.conversation.weighed(found, now=now)
         level = found.level
-        if not place.is_drill:
-            self._heard[level].add()
+        self._heard[level].add()
         if level:
             who.is_at(level, now)
         self.people.keep(key, who, at_risk=who.is_at_risk(now))
         if place.is_observed:
             return SILENCE
         heard = Heard(found, level=level, text=text[:_EVIDENCE])
-        if not place.is_drill:
-            raised = partial(self._raised, speaker, place, heard, text)
-            self.moderate(found, text[:MODERATED], raised)
+        self.moderate(found, text[:MODERATED], partial(self._raised, speaker, place, heard, text))
         if not level:
             return SILENCE
         if heard.is_urgent:
@@ -187,7 +184,7 @@ class SafetyListener:
     def _tell(self, who: Person, speaker: Speaker, place: Place, found: Verdict) -> None:
         """Tell that somebody may be at risk, without what they said, once in a while."""
         level = found.level
-        if place.is_drill or not who.needs_telling(level, self._clock(), self.cool_down):
+        if not who.needs_telling(level, self._clock(), self.cool_down):
             return
         self._means.told(
             SafetyRaised(

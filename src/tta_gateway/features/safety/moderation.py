@@ -1,10 +1,12 @@
 """`POST /v1/moderations`, in the shape of OpenAI's: what the detector makes of texts.
 
 A result has all of OpenAI's categories; of those that the detector does not look for,
-`category_applied_input_types` is empty.  Beside the usual members it has `x_severity`, 0 to 3, of
-what was found in the text as something that a person writes or that a service says, whichever is
-graver; `x_person` and `x_service` are the two, `x_categories` our own words.  Nobody is told of
-what is found here: whoever asks knows whose words they are, and what to do.
+`category_applied_input_types` is empty.  Four are ours (`x_abuse`), for what OpenAI has no word
+for, so that a text is flagged if one of its categories is true, and only then: from level 2 on.
+Beside the usual members it has `x_severity`, 0 to 3, of what was found in the text as something
+that a person writes or that a service says, whichever is graver; `x_person` and `x_service` are the
+two, `x_categories` our own words.  Nobody is told of what is found here: whoever asks knows whose
+words they are, and what to do.
 
 To look takes a worker's time: all who ask share one slice in a turn of the loop, so much may wait
 at once, of all and of one, and who has gone is not worked for.
@@ -47,8 +49,10 @@ _UNKNOWN: Final = (
     *("illicit", "illicit/violent", "sexual", "sexual/minors", "violence/graphic"),
 )
 """categories of OpenAI's that the detector does not look for"""
-CATEGORIES: Final = tuple(sorted((*_LOOKED_FOR, *_UNKNOWN)))
-_APPLIED: Final = {name: ["text"] if name in _LOOKED_FOR else [] for name in CATEGORIES}
+_OURS: Final = {f"x_{name}": name for name in ("abuse", "neglect", "psychosis", "substance_misuse")}
+"""categories that OpenAI has no word for"""
+CATEGORIES: Final = tuple(sorted((*_LOOKED_FOR, *_UNKNOWN, *_OURS)))
+_APPLIED: Final = {name: [] if name in _UNKNOWN else ["text"] for name in CATEGORIES}
 
 
 class Part(msgspec.Struct):
@@ -177,23 +181,31 @@ def texts_in(body: bytes) -> list[str] | None:
 
 
 def result(person: Verdict, service: Verdict) -> Result:
-    """Return what is said of a text: in OpenAI's words as far as they go, and in ours."""
+    """Return what is said of a text: in OpenAI's words as far as they go, and in ours.
+
+    It is flagged where one of the categories is true, and then alone.  What is elevated (level 1)
+    is a reason to look and no more: `x_severity` and `x_categories` alone tell of it.
+    """
     found = graver(person, service)
-    is_violent = "violence" in found.categories
+    intent, instructions = _high(person), _high(service)
+    high = intent | instructions
     categories = {
-        _SELF_HARM: _is_harm(found),
-        _INTENT: person.level >= HIGH and _is_harm(person),
-        _INSTRUCTIONS: service.level >= HIGH and _is_harm(service),
-        _VIOLENCE: is_violent,
+        _SELF_HARM: not _HARM.isdisjoint(high),
+        _INTENT: not _HARM.isdisjoint(intent),
+        _INSTRUCTIONS: not _HARM.isdisjoint(instructions),
+        _VIOLENCE: "violence" in high,
+        **{name: category in high for name, category in _OURS.items()},
     }
     scores = {
         _SELF_HARM: max(person.score, service.score),
         _INTENT: person.score,
         _INSTRUCTIONS: service.score,
-        _VIOLENCE: float(is_violent),  # phrases are all that is known of it: no head has a score
+        # Phrases are all that is known of the others: no head has a score.
+        _VIOLENCE: float("violence" in found.categories),
+        **{name: float(category in found.categories) for name, category in _OURS.items()},
     }
     return Result(
-        flagged=found.level >= HIGH,
+        flagged=any(categories.values()),
         categories={name: categories.get(name, False) for name in CATEGORIES},
         category_scores={name: scores.get(name, 0.0) for name in CATEGORIES},
         category_applied_input_types=_APPLIED,
@@ -204,5 +216,6 @@ def result(person: Verdict, service: Verdict) -> Result:
     )
 
 
-def _is_harm(found: Verdict) -> bool:
-    return not _HARM.isdisjoint(found.categories)
+def _high(found: Verdict) -> frozenset[str]:
+    """Return the categories of what is high or imminent."""
+    return frozenset(found.categories) if found.level >= HIGH else frozenset()

@@ -257,10 +257,7 @@ class BoundScan:
     def _act(self, exchange: Exchange, heard: Heard) -> None:
         """Do what follows from what was found, once for each level that it has risen to."""
         if heard.is_looked_at:
-            if not heard.counted and self._mode != "observe":
-                heard.found = self._scan.weigh(exchange, heard.found, heard.said.text)
-                self._moderate(exchange, heard)
-            self._count(heard)
+            self._weigh(exchange, heard)
         found = heard.found
         before = exchange.safety
         if self._mode == "observe" or not found.level:
@@ -275,6 +272,16 @@ class BoundScan:
         if exchange.attempt is None and exchange.response is None:
             self._scan.telling.tell(exchange, found.level, found.categories)
         self._scan.spawn(self._tell(exchange, heard, heard.tells()))
+
+    def _weigh(self, exchange: Exchange, heard: Heard) -> None:
+        """Take all that was found for what it comes to, and count it; a drill is nobody's."""
+        if exchange.drill is not None:
+            heard.found = exchange.drill.judged(heard.found)
+            return
+        if not heard.counted and self._mode != "observe":
+            heard.found = self._scan.weigh(exchange, heard.found, heard.said.text)
+            self._moderate(exchange, heard)
+        self._count(heard)
 
     def _moderate(self, exchange: Exchange, heard: Heard) -> None:
         """Have a moderator outside judge it as well, which nothing here waits for."""
@@ -351,12 +358,10 @@ class BoundScan:
         if heard is not None and self._waits(response):
             await self._look(exchange, heard)
         found = exchange.safety
-        if heard is not None and found is not None and found.level >= HIGH:
-            await heard.told(DURABLE)
-            if response.local:
-                kept = await self._kept(exchange, heard, found, response)
-                if kept is not None:
-                    return kept
+        if heard is not None and found is not None:
+            kept = await self._durable(exchange, heard, found, response)
+            if kept is not None:
+                return kept
         answer = await looked.answer() if isinstance(looked, Preview) else looked
         if answer is None and exchange.response is not response:
             # The service has broken off meanwhile: an error of ours stands there.
@@ -367,6 +372,21 @@ class BoundScan:
         if heard is not None and not response.local and exchange.response is response:
             heard.let_go()  # its head leaves now: no error can take its place
         return answer
+
+    async def _durable(
+        self, exchange: Exchange, heard: Heard, found: Verdict, response: Response
+    ) -> Response | None:
+        """Wait for what was told to be on the disk; an error may make way for 202.
+
+        A drill is waited for whatever its level: its answer says how far it has come.
+        """
+        if exchange.drill is not None:
+            await heard.told(DURABLE)
+            return None
+        if found.level < HIGH:
+            return None
+        await heard.told(DURABLE)
+        return await self._kept(exchange, heard, found, response) if response.local else None
 
     async def _kept(
         self, exchange: Exchange, heard: Heard, found: Verdict, response: Response

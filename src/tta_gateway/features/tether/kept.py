@@ -95,6 +95,8 @@ class Kept:
         """Whose it is, of whom only so much is kept; it stays, wherever they come back from."""
         self.is_erased = False
         """Whether nothing may be kept of it any more, wherever it is just being put."""
+        self.is_logged_out = False
+        """Whether the login that it was of last has ended: likewise, and nobody comes back."""
         self.token: Final = keeper.fresh() if parcel is None else parcel.token
         self._bound: Final = bound
         self._keeper: Final = keeper
@@ -103,6 +105,12 @@ class Kept:
         self._client: Client | None = None
         self._tether: Tether | None = None
         self._bond: Bond | None = None
+
+    @property
+    def login(self) -> str:
+        """Return by which login of theirs it is somebody's; empty: by none that is known."""
+        principal = self.guest.principal
+        return "" if principal is None else principal.session
 
     @property
     def is_here(self) -> bool:
@@ -125,7 +133,9 @@ class Kept:
 
     def is_of(self, ask: Ask) -> bool:
         """Tell whether it is this person's, on the same route, and what they show is no less."""
-        return route_of(self.guest) == ask.route and may_have(ask.principal, self.guest.principal)
+        if self.is_logged_out or route_of(self.guest) != ask.route:
+            return False
+        return may_have(ask.principal, self.guest.principal)
 
     def begin(self, client: Client) -> None:
         """Begin with this client."""

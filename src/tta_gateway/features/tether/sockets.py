@@ -4,7 +4,7 @@ Nobody is given what is somebody else's: a tether is found by its resume token, 
 the query names, only for the person that it belongs to.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final, Protocol
 
@@ -34,6 +34,7 @@ from tta_gateway.features.tether.session import (
 )
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.socket import Hearer, Socket, SocketTerms
 
 LARGEST: Final = 1024 * 1024
@@ -50,6 +51,7 @@ no longer."""
 _NEVER: Final = float("inf")
 _LEAVES: Final = b"the worker goes: connect again"
 _ERASED: Final = b"what was kept has been erased: connect again"
+_LOGGED_OUT: Final = b"the session has been ended: log in again"
 
 
 class Watch(Protocol):
@@ -89,11 +91,16 @@ class TetherSockets:
         """The other workers, which may have the tether that somebody comes back to."""
         self.afar: Afar = NobodyAfar()
         """Those of other nodes, where nobody here has it."""
+        self.later: Callable[[Callable[[], None]], object] = _at_once
+        """calls something in the next turn of the loop"""
+        self.has_ended: Callable[[Principal], bool] = _goes_on
+        """tells whether somebody's login has ended"""
         self.is_leaving = False
         self._parting: dict[Kept, list[Callable[[bool], None]]] = {}
         """those that are to go on elsewhere, and who waits for that"""
         self._by_token: dict[str, Kept] = {}
         self._by_session: dict[tuple[str, str, str], list[Kept]] = {}
+        self._by_login: dict[str, dict[Kept, None]] = {}
         self._alone: dict[str, list[Kept]] = {}
         """by whose they are, those whose client is away; the longest first"""
 
@@ -156,12 +163,26 @@ class TetherSockets:
         self._by_token[kept.token] = kept
         if kept.key is not None:
             self._by_session.setdefault(kept.key, []).append(kept)
+        self._by_login.setdefault(kept.login, {})[kept] = None
         self.watch.watch(kept)
         self.afar.holds(kept.token, kept.key)
+
+    def hand(self, kept: Kept, guest: Guest) -> None:
+        """Have somebody stand for a tether from now on, by their login."""
+        self._strike_login(kept)
+        kept.guest = guest
+        self._by_login.setdefault(kept.login, {})[kept] = None
+
+    def _strike_login(self, kept: Kept) -> None:
+        listed = self._by_login.get(kept.login, {})
+        listed.pop(kept, None)
+        if not listed:
+            self._by_login.pop(kept.login, None)
 
     def _strike(self, kept: Kept) -> None:
         """Have nobody find it any more."""
         self.joined(kept)
+        self._strike_login(kept)
         self._by_token.pop(kept.token, None)
         if kept.key is not None:
             left = [one for one in self._by_session.get(kept.key, ()) if one is not kept]
@@ -177,7 +198,7 @@ class TetherSockets:
             return False
         line.send(TAKEN)
         remote = Remote(line)
-        kept.guest = kept.guest.come_to_another(ask)
+        self.hand(kept, kept.guest.come_to_another(ask))
         kept.come_back(remote, ask.received)
         remote.serve(kept.at(remote))
         return True
@@ -212,7 +233,7 @@ class TetherSockets:
     def parted(self, kept: Kept, parcel: Parcel) -> None:
         """Put down what is to go on at another worker."""
         self.watch.forget(kept)
-        if kept.is_erased:
+        if kept.is_erased or kept.is_logged_out:
             self._put(kept, parcel, False)
         else:
             self.afar.put_down(parcel, partial(self._put, kept, parcel))
@@ -221,19 +242,21 @@ class TetherSockets:
         """Tell that it is there for others; where it could not be put down it goes on here.
 
         What nobody has asked for may be asked for by nobody: what waited counts as not arrived.
+        Nor has anybody been given what was of a login that has ended.
         """
+        is_done_with = kept.is_erased or kept.is_logged_out
         waiting = self._parting.pop(kept)
         if is_down:
             self.counted("handed_over")
-        elif self.is_leaving or kept.is_erased:
+        elif self.is_leaving or is_done_with:
             self.counted("ended")
         else:
             self.take_up(parcel, kept.guest)
         is_unasked = not is_down or all(one is _nobody_waits for one in waiting)
-        if kept.is_erased or (self.is_leaving and is_unasked):
+        if is_done_with or (self.is_leaving and is_unasked):
             kept.tether.lost()
         for told in waiting:
-            told(is_down)
+            told(is_down and not kept.is_logged_out)
 
     def leave(self) -> bool:
         """Keep nothing any more for whoever goes: nobody comes back to a worker that leaves.
@@ -254,6 +277,26 @@ class TetherSockets:
             kept.is_erased = kept.is_erased or kept.whose == whose
         for kept in [one for one in self._by_token.values() if one.whose == whose]:
             kept.tether.end(GOING_AWAY, _ERASED)
+
+    def log_out(self, sessions: Collection[str], concerns: Callable[[Principal], bool]) -> None:
+        """End the tethers of logins that have ended, where that concerns whose they are.
+
+        Where a side is there, the connection or the socket of that login ends by itself; where none
+        is, nobody else would end them.
+        """
+        here = [kept for one in sessions if one for kept in self._by_login.get(one, ())]
+        parting = [kept for kept in self._parting if kept.login and kept.login in sessions]
+        for kept in (*here, *parting):
+            principal = kept.guest.principal
+            kept.is_logged_out = principal is not None and concerns(principal)
+        self._dismiss([kept for kept in here if kept.is_logged_out])
+
+    def _dismiss(self, kept: list[Kept]) -> None:
+        """End these, a few in a turn of the loop."""
+        for one in kept[:_IN_A_TURN]:
+            one.tether.end(POLICY, _LOGGED_OUT)
+        if len(kept) > _IN_A_TURN:
+            self.later(partial(self._dismiss, kept[_IN_A_TURN:]))
 
     def stop(self) -> None:
         """End what is left, where there is no more time: what waits for a service is lost."""
@@ -290,19 +333,29 @@ class TetherSockets:
             told(False)
 
 
+def _at_once(call: Callable[[], None]) -> None:
+    call()
+
+
+def _goes_on(principal: Principal) -> bool:  # noqa: ARG001 - a port
+    """Know of no logout."""
+    return False
+
+
 def _nobody_waits(is_down: bool) -> None:
     """Tell nobody."""
 
 
 class _Talk:
-    """A socket without a tether, as the scan may use it (kernel/said.py)."""
+    """A socket without a tether, or one that takes nothing more, as the scan may use it."""
 
-    def __init__(self, socket: Socket) -> None:
+    def __init__(self, socket: Socket | None) -> None:
         self._socket = socket
 
     def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:  # noqa: ARG002 - nothing is kept here
         """Tell the client."""
-        self._socket.send(data, is_text=is_text)
+        if self._socket is not None:
+            self._socket.send(data, is_text=is_text)
 
     def inform(self, data: bytes) -> bool:  # noqa: ARG002 - the port's
         """Tell no service: what is said waits for one."""
@@ -310,7 +363,8 @@ class _Talk:
 
     def close(self, code: int, reason: bytes) -> None:
         """End it."""
-        self._socket.close(code, reason)
+        if self._socket is not None:
+            self._socket.close(code, reason)
 
 
 class TetherHearer:
@@ -323,6 +377,7 @@ class TetherHearer:
         self._bound: Final = bound_of_route(exchange.plan.route)
         self._socket: Socket | None = None
         self._place: Place | Relayed | None = None
+        self._guest: Guest | None = None
         self._proof: Proof | None = None
         self._token = b""
         self._may_write = True
@@ -344,10 +399,11 @@ class TetherHearer:
         socket = self._socket
         if socket is None:
             return
+        self._guest = guest
         sockets, ask = self._sockets, guest.ask(self._bound)
         found = sockets.find(ask)
         if found is not None:
-            found.guest = instead(found.guest, guest)
+            sockets.hand(found, instead(found.guest, guest))
             found.come_back(socket, ask.received)
             self._goes_on(found.at(socket))
         elif (ask.token or ask.key) and (
@@ -377,6 +433,10 @@ class TetherHearer:
         """
         socket, sockets = self._socket, self._sockets
         kept = None if parcel is None else sockets.take_up(parcel, guest)
+        whose = None if parcel is None else parcel.principal
+        if kept is not None and whose is not None and sockets.has_ended(whose):
+            kept.tether.end(POLICY, _LOGGED_OUT)
+            kept = None
         if socket is None:
             return
         socket.resume()
@@ -403,16 +463,25 @@ class TetherHearer:
             return
         token = words.token_in(payload) if is_text else None
         if token is None:
-            hearing = self._sockets.desk.hear(
-                Guest(self._exchange, None), payload, is_text=is_text, talk=_Talk(socket)
-            )
-            if hearing is not None:
-                hearing.lost()
+            self._hear_in_vain(payload, is_text=is_text, talk=_Talk(socket))
             self._say_farewell(socket)
             socket.close(POLICY, b"the first message must be {type: auth, token: ...}")
             return
         socket.wake_at(_NEVER)
         self._prove(socket, token)
+
+    def late(self, payload: bytes, *, is_text: bool) -> None:
+        """Listen to what comes behind the end, but for a token that is shown."""
+        is_token = self._guest is None and is_text and words.token_in(payload) is not None
+        if not is_token:
+            self._hear_in_vain(payload, is_text=is_text, talk=_Talk(None))
+
+    def _hear_in_vain(self, payload: bytes, *, is_text: bool, talk: _Talk) -> None:
+        """Listen to a message that goes nowhere: what somebody at risk says is kept as that."""
+        guest = self._guest or Guest(self._exchange, None)
+        hearing = self._sockets.desk.hear(guest, payload, is_text=is_text, talk=talk)
+        if hearing is not None:
+            hearing.lost()
 
     def _prove(self, socket: Socket, token: bytes) -> None:
         """Ask about a token, and hear nothing meanwhile; empty: the request has shown one."""

@@ -13,7 +13,7 @@ from tests.helpers.incidents import NOW, RING, a_report, a_seal
 from tta_gateway.features.escalation import sqlite_schema as schema
 from tta_gateway.features.escalation.algorithm import opened
 from tta_gateway.features.escalation.bound import Act, Incident, Other, Owed, Sent, State
-from tta_gateway.features.escalation.sealing import ERASED, LOCKED
+from tta_gateway.features.escalation.sealing import ERASED, LOCKED, Seal
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.crypto.ring import Ring
@@ -370,6 +370,42 @@ def test_a_key_is_changed_while_the_guard_is_away_or_at_once_and_nobody_is_lost(
     assert left is not None
     assert left.person == ERASED
     assert store.take_damaged() == {}
+
+
+@pytest.mark.parametrize("is_reloaded", [True, False])
+def test_what_is_parked_is_sealed_anew_with_the_key(tmp_path: Path, *, is_reloaded: bool) -> None:
+    newer, both = Ring([bytes(range(1, 33))]), Ring([bytes(range(1, 33)), bytes(range(32))])
+    store = SqliteStore(tmp_path / NAME, a_seal())
+    store.park("0/1", 7, b"canary-record", at=NOW, cause="KeyError")
+    if is_reloaded:
+        store.renew(a_seal(ring=newer))
+    else:
+        store.close()
+        store = SqliteStore(tmp_path / NAME, a_seal(ring=both))
+    ((data,),) = store._db.execute("SELECT data FROM parked").fetchall()
+    assert a_seal(ring=newer).read_record(data) == b"canary-record"
+    store.close()
+
+
+def test_what_was_parked_in_clear_is_sealed_with_the_first_key(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / NAME, Seal(None))
+    store.park("0/1", 7, b"canary-record", at=NOW, cause="KeyError")
+    store.renew(a_seal())
+    ((data,),) = store._db.execute("SELECT data FROM parked").fetchall()
+    assert b"canary" not in data
+    assert a_seal().read_record(data) == b"canary-record"
+    assert Seal(None).read_record(b"clear") == b"clear"
+    store.close()
+
+
+def test_what_nobody_can_open_stays_parked_as_it_is(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / NAME, a_seal())
+    store.park("0/1", 7, b"canary-record", at=NOW, cause="KeyError")
+    ((before,),) = store._db.execute("SELECT data FROM parked").fetchall()
+    store.close()
+    store = SqliteStore(tmp_path / NAME, a_seal(ring=Ring([bytes(range(1, 33))])))
+    assert store._db.execute("SELECT data FROM parked").fetchall() == [(before,)]
+    store.close()
 
 
 def test_what_cannot_be_sealed_anew_stays_as_it_is_and_a_key_that_comes_back_opens_it(

@@ -33,6 +33,15 @@ def test_of_a_subject_those_from_before_count_no_more() -> None:
     assert [revoked.has(one) for one in (ADA, later, undated)] == [True, False, True]
 
 
+def test_a_login_that_has_ended_is_told_from_tokens_that_count_no_more() -> None:
+    revoked = Revoked()
+    revoked.newly(told("s1", ada=NOW))
+    again = msgspec.structs.replace(ADA, session="s2")
+    elsewhere = msgspec.structs.replace(ADA, issuer="clinic")
+    assert [revoked.has_ended(one) for one in (ADA, again, elsewhere)] == [True, False, False]
+    assert revoked.has(again)
+
+
 def test_of_everybody_those_from_before_count_no_more() -> None:
     revoked = Revoked()
     news = revoked.newly(RevokedTokens(subjects={EVERYBODY: (NOW, NOW + 60)}))

@@ -31,6 +31,22 @@ def test_a_reason_is_plain_words(why: codes.Disconnection) -> None:
         json.loads(why.reason)  # an SDK would take it for more
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ((), "invalid token"),
+        (("call 988", "988"), "invalid token. call 988"),
+        (("é" * 55, "988"), "invalid token. 988"),
+        (("é" * 54, "988"), f"invalid token. {'é' * 54}"),
+        (("x" * 109,), "invalid token"),
+    ],
+)
+def test_a_close_says_of_help_what_it_has_room_for(lines: tuple[str, ...], said: str) -> None:
+    told = codes.INVALID_TOKEN.with_help(codes.Help(lines=lines))
+    assert (told.code, told.reason) == (3500, said)
+    assert len(told.reason.encode()) <= codes.LARGEST_REASON
+
+
 def test_an_application_has_numbers_of_both_kinds() -> None:
     assert not codes.Disconnection(4499, "again").is_final
     assert codes.Disconnection(4500, "no more").is_final

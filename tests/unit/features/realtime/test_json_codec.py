@@ -224,10 +224,12 @@ def test_a_refusal_says_whether_it_lasts() -> None:
 
 
 def test_a_refusal_may_say_where_help_is() -> None:
-    refused = replace(codes.TOKEN_EXPIRED, help=b'{"title":"x"}')
+    help = codes.Help(b'{"title":"x"}', "Somebody listens.")
+    refused = replace(codes.TOKEN_EXPIRED, help=help)
     said = b'{"id":1,"error":{"code":109,"message":"token expired","help":{"title":"x"}}}'
     assert CODEC.refusal(1, refused) == said
-    assert ProtobufCodec().refusal(1, refused) == ProtobufCodec().refusal(1, codes.TOKEN_EXPIRED)
+    in_words = codes.Refused(109, "token expired. Somebody listens.")
+    assert ProtobufCodec().refusal(1, refused) == ProtobufCodec().refusal(1, in_words)
 
 
 def test_who_takes_deltas_is_given_text() -> None:

@@ -173,6 +173,51 @@ def test_who_was_refused_for_a_moment_only_is_not_ended_for_good(
     assert end(session) == why
 
 
+HELP_OF_C: Final = codes.Help(b'{"title":"x"}', "words", ("call 988",))
+
+
+def helped() -> Session:
+    session = a_session()
+    session.helps = lambda client: HELP_OF_C if client == "c" else codes.NO_HELP
+    return session
+
+
+def test_who_may_not_connect_is_told_where_help_is() -> None:
+    session = helped()
+    session.receive(in_json(CONNECT))
+    session.next()
+    session.refuse(codes.TOKEN_EXPIRED)
+    error = {"code": 109, "message": "token expired", "help": {"title": "x"}}
+    assert said(session) == [{"id": 1, "error": error}]
+    session.due(110.0)
+    assert end(session) == codes.Disconnection(3502, "stale. call 988")
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_who_is_ended_before_they_are_connected_is_told_where_help_is(asks: bool) -> None:
+    session = helped()
+    if asks:
+        session.receive(in_json(CONNECT))
+        session.next()
+    session.close(codes.INVALID_TOKEN)
+    session.close(codes.STALE)
+    assert end(session) == codes.Disconnection(3500, "invalid token. call 988")
+
+
+def test_who_is_connected_hears_of_errors_what_they_always_did() -> None:
+    session = helped()
+    session.receive(in_json(CONNECT))
+    session.next()
+    session.connected(CONNECTED, now=100.0)
+    session.receive(in_json({"id": 2, "publish": {**IN_A, "data": 1}}))
+    session.next()
+    session.refuse(codes.PERMISSION_DENIED)
+    error = {"code": 103, "message": "permission denied"}
+    assert said(session)[-1] == {"id": 2, "error": error}
+    session.close(codes.INVALID_TOKEN)
+    assert end(session) == codes.INVALID_TOKEN
+
+
 A: Final[Json] = {"channel": "a"}
 IN_A: Final[Written] = {"channel": "a"}
 
@@ -519,3 +564,14 @@ def test_what_others_carry_out_is_as_it_was_asked() -> None:
     refresh = session.next()
     assert refresh is not None
     assert refresh.request == RefreshRequest("t")
+
+
+def test_what_comes_too_late_is_left_undone() -> None:
+    session = connected()
+    session.receive(in_json({"id": 2, "rpc": {}}))
+    publish: Written = {"id": 3, "publish": {"channel": "a", "data": 1}}
+    session.leave_undone(in_json(publish))
+    session.leave_undone(b"{}")
+    session.leave_undone(b"no JSON")
+    assert [one.id for one in session.left] == [3]
+    assert (session.next() is not None, session.closing) == (True, None)

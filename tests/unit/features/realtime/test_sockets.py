@@ -120,6 +120,27 @@ async def test_a_client_that_asks_too_fast_is_paused() -> None:
     assert [did for did in socket.did if did != "send"] == ["pause", "resume"]
 
 
+@on_a_loop
+async def test_what_comes_behind_the_end_is_listened_to_and_not_carried_out() -> None:
+    house = HubHouse()
+    exchange = an_exchange()
+    hearer = sockets(house).hearer(exchange)
+    socket = PaperSocket(exchange, b"")
+    hearer.opened(socket)
+    hearer.message(CONNECT, is_text=True)
+    did = list(socket.did)
+    said = b'{"id":2,"publish":{"channel":"a","data":"dark"}}'
+    for frame in (said, b"{}", b"no JSON"):
+        hearer.late(frame, is_text=True)
+    await settle()
+    assert house.ear.diary == ['a:"dark" refused']
+    assert socket.did == did
+    hearer.closed(1000)
+    hearer.late(said, is_text=True)
+    await settle()
+    assert len(house.ear.diary) == 1
+
+
 def test_nothing_is_done_at_a_socket_that_is_not_open() -> None:
     house = HubHouse()
     hearer = sockets(house).hearer(an_exchange())

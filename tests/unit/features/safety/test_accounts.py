@@ -17,6 +17,7 @@ from tta_gateway.features.safety.accounts import (
     Refused,
 )
 from tta_gateway.features.safety.said import Said
+from tta_gateway.kernel.drill import Drill
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report
 from tta_gateway.kernel.peer import Peer
@@ -83,6 +84,40 @@ def test_a_report_says_who_where_and_what_was_found() -> None:
         correlation="q1",
         delivered=True,
     )
+
+
+def test_a_drill_is_reported_as_one_and_marked() -> None:
+    house, exchange = House(), asking()
+    exchange.drill = Drill("7", by="ben", level=2, now=lambda: 0.0)
+    assert house.tell(exchange) == "kept"
+    ((report, text),) = house.kept.told
+    assert text == "[DRILL] words"
+    assert (report.id, report.source, report.person) == ("drill-7", "drill", "drill 7 of ben")
+    assert b"journal" in exchange.drill.timing()
+    house.kept.durable = False
+    exchange.drill = Drill("8", by="ben", level=2, now=lambda: 0.0)
+    assert house.tell(exchange) == ""
+    assert b"journal" not in exchange.drill.timing()
+
+
+def test_a_drill_that_is_refused_is_weighed_with_nothing_that_anybody_has_said() -> None:
+    house, exchange = House(), asking()
+    refused = Refused(house.accounts, lambda _: FOUND)
+    refused.weigh = lambda _, found, __: pytest.fail(f"{found}")
+    exchange.drill = Drill("7", by="ben", level=2, now=lambda: 0.0)
+    assert list(refused.look(exchange, b"words"))[-1]
+    assert asyncio.run(refused.open(exchange, b"words")) == "kept"
+    ((report, _),) = house.kept.told
+    assert (report.level, report.source, report.delivered) == (2, "drill", False)
+
+
+def test_a_refused_drill_in_which_too_little_is_found_is_told_of_to_nobody() -> None:
+    house, exchange = House(), asking()
+    refused = Refused(house.accounts, lambda _: Verdict(2, ("suicide",), ("rule",), "7", 0.9))
+    exchange.drill = Drill("7", by="ben", level=3, now=lambda: 0.0)
+    assert list(refused.look(exchange, b"words"))[-1]
+    assert asyncio.run(refused.open(exchange, b"words")) == ""
+    assert house.kept.told == []
 
 
 def test_the_service_is_the_one_that_was_chosen_and_there_may_be_none() -> None:

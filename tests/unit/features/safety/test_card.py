@@ -22,8 +22,10 @@ from tta_gateway.features.safety.card import (
     frame,
     header,
     is_due,
+    lines,
     resource,
     types,
+    words,
 )
 from tta_gateway.features.safety.texts import ENGLISH
 from tta_gateway.kernel.crisis import Fate
@@ -199,3 +201,30 @@ def test_between_two_cards_lies_the_time_unless_the_level_rises(
             cards.append(shown)
     for one, other in itertools.pairwise(cards):
         assert other.at - one.at >= 60.0 or other.level > one.level
+
+
+def test_a_card_may_be_said_in_words() -> None:
+    assert words(made(0)) == (
+        f"{ENGLISH.static_title}. {ENGLISH.static} {ENGLISH.danger.format(number='911')} "
+        'Lifeline: 988; Text line: 741 741 "HOME"; '
+        f"{EVERYWHERE.name}: {EVERYWHERE.url}. {ENGLISH.elsewhere}"
+    )
+
+
+def test_what_has_little_room_says_whom_to_call_and_a_page() -> None:
+    most, shorter, shortest, page = lines(made(0))
+    assert most == (
+        "Support is available: 988, findahelpline.com. "
+        "If anybody is in danger right now, please call 911."
+    )
+    assert shorter == "Support is available: 988, findahelpline.com"
+    assert shortest == "Support is available: findahelpline.com"
+    assert page == "findahelpline.com"
+
+
+def test_where_no_line_is_known_it_says_a_page() -> None:
+    assert lines(made(0, place=Place()))[1] == "Support is available: findahelpline.com"
+    only_texts = Place(Region(emergency="112", lines=(TEXT,)), "XX")
+    assert lines(made(0, place=only_texts))[1] == (
+        "Support is available: 741 741, findahelpline.com"
+    )

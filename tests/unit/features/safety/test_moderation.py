@@ -1,8 +1,10 @@
 import asyncio
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.helpers.builders import an_exchange
 from tests.helpers.scanned import CRY, HARM, Phrases
@@ -18,7 +20,7 @@ from tta_gateway.features.safety.problems import MODERATION_BUSY, NOT_MODERATED
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.stream import StreamHearer
-from tta_gateway.kernel.verdict import Verdict
+from tta_gateway.kernel.verdict import Category, Verdict
 
 
 class Asking:
@@ -80,15 +82,16 @@ OPENAI = {
     *("sexual", "sexual/minors", "violence", "violence/graphic"),
 }
 LOOKED_FOR = {"self-harm", "self-harm/instructions", "self-harm/intent", "violence"}
+OURS = {"x_abuse", "x_neglect", "x_psychosis", "x_substance_misuse"}
 
 
 def test_a_result_has_all_of_openai_s_categories_and_says_which_are_looked_for() -> None:
     _, found = results({"input": [CRY, "fair weather"]})
     kinds = found["category_applied_input_types"]
     for members in (found["categories"], found["category_scores"], kinds):
-        assert set(members) == OPENAI
-    assert {name for name, types in kinds.items() if types == ["text"]} == LOOKED_FOR
-    assert all(types == [] for name, types in kinds.items() if name not in LOOKED_FOR)
+        assert set(members) == OPENAI | OURS
+    assert {name for name, types in kinds.items() if types == ["text"]} == LOOKED_FOR | OURS
+    assert all(types == [] for name, types in kinds.items() if name in OPENAI - LOOKED_FOR)
     assert true_of(found) == set()
 
 
@@ -111,12 +114,37 @@ def test_a_score_is_that_of_the_head_that_knows() -> None:
     }
 
 
-def test_an_eating_disorder_is_self_harm_and_psychosis_is_in_our_own_words_alone() -> None:
+def test_what_is_elevated_is_told_by_our_own_members_alone() -> None:
+    found = judged(Verdict(1, ("suicide", "violence", "abuse")), Verdict(1, ("self_harm",)))
+    assert (found["flagged"], true_of(found)) == (False, set())
+    assert (found["x_severity"], found["x_categories"][0]) == (1, "suicide")
+    found = judged(Verdict(1, ("violence",)), Verdict(2, ("self_harm",)))
+    assert true_of(found) == {"self-harm", "self-harm/instructions"}
+
+
+VERDICT = st.builds(
+    lambda level, categories: Verdict(level, tuple(categories) if level else ()),
+    st.integers(0, 3),
+    st.lists(st.sampled_from(get_args(Category)), min_size=1, unique=True),
+)
+
+
+@given(person=VERDICT, service=VERDICT)
+def test_a_text_is_flagged_if_one_of_its_categories_is_true_and_only_then(
+    person: Verdict, service: Verdict
+) -> None:
+    found = judged(person, service)
+    assert found["flagged"] is any(found["categories"].values())
+    assert found["flagged"] is (found["x_severity"] >= 2)
+
+
+def test_an_eating_disorder_is_self_harm_and_psychosis_has_a_category_of_ours() -> None:
     found = judged(Verdict(2, ("eating_disorder",), score=0.9), Verdict())
     assert true_of(found) == {"self-harm", "self-harm/intent"}
     found = judged(Verdict(2, ("psychosis",), score=0.1), Verdict())
-    assert (found["flagged"], true_of(found)) == (True, set())
+    assert (found["flagged"], true_of(found)) == (True, {"x_psychosis"})
     assert tuple(found["x_categories"]) == ("psychosis",)
+    assert found["category_scores"]["x_psychosis"] == 1.0
 
 
 def test_parts_are_one_input() -> None:

@@ -28,8 +28,9 @@ from tests.helpers.scanned import (
 from tta_gateway.features.safety.accounts import PROMISED
 from tta_gateway.features.safety.bound import Mode
 from tta_gateway.features.safety.metrics import FOUND, LOST, UNSEEN
-from tta_gateway.features.safety.policy import PATIENCE
+from tta_gateway.features.safety.policy import DURABLE, PATIENCE
 from tta_gateway.features.safety.telling import Telling
+from tta_gateway.kernel.drill import Drill
 from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
 from tta_gateway.kernel.verdict import Verdict
 
@@ -57,6 +58,48 @@ def test_what_somebody_at_risk_writes_is_delivered_told_and_answered_with_help()
         assert (report.person, report.identity, report.level) == ("a/p7", "verified", 2)
         assert (report.source, report.delivered) == ("request", True)
         assert house.journal.kept[0][1] == CRY
+
+
+@pytest.mark.parametrize(("text", "level"), [(LOW, 1), (CRY, 2), (DIRE, 2)])
+def test_a_drill_is_heard_and_kept_and_counts_for_nobody(text: str, level: int) -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        house.drill = Drill("7", by="ben", level=level, now=lambda: 0.0)
+        client = house.ask(said(text))
+        house.answer(answered(b'{"answer":"so"}'))
+        assert SUPPORT in client.sent
+        (report,) = house.reports
+        assert (report.source, report.level, report.person) == ("drill", level, "drill 7 of ben")
+        assert house.journal.kept[0][1] == f"[DRILL] {text}"
+        assert house.drill.timing().count(b"dur=") == 3
+        assert house.shown == []  # to no moderator
+        counts = [house.registry.child(FOUND, "scan", str(one)).values() for one in range(4)]
+        assert counts == [[0.0]] * 4
+
+
+def test_of_a_drill_in_which_too_little_is_found_nobody_hears() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        house.drill = Drill("7", by="ben", level=3, now=lambda: 0.0)
+        client = house.ask(said(CRY))
+        house.answer(answered(b'{"answer":"so"}'))
+        assert SUPPORT not in client.sent
+        assert house.reports == []
+        assert b'detector;desc="level 2 found"' in house.drill.timing()
+
+
+def test_a_drill_that_cannot_be_kept_is_answered_after_a_while() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        house.drill = Drill("7", by="ben", level=1, now=lambda: 0.0)
+        house.journal.how = "never"
+        client = house.ask(said(LOW))
+        house.answer(answered(b'{"answer":"so"}'))
+        assert client.sent == b""
+        house.gateway.loop.advance(DURABLE + 0.1)
+        house.settle()
+        assert statuses(client.sent) == [200]
+        assert b"journal" not in house.drill.timing()
 
 
 def test_a_service_that_has_not_asked_is_told_nothing() -> None:

@@ -1,6 +1,7 @@
 """Who comes with what token, and to which tether they come back."""
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 import pytest
@@ -414,6 +415,100 @@ def test_nothing_is_kept_of_who_is_erased_whether_or_not_they_are_there() -> Non
     assert (back.texts(), back.events()[0]["resumed"]) == ([], False)
 
 
+def _logged_out(house: House, *sessions: str) -> None:
+    house.sockets.log_out(sessions, lambda principal: principal.issuer == "today")
+
+
+_FIRST: Final = {"session": "login 1"}
+_SECOND: Final = {"session": "login 2"}
+
+
+def _both_away(house: House, target: str = "/ws", who: str = "p1") -> str:
+    """Have neither side of a tether of the first login be there; return its token."""
+    socket, hearer = house.joined(target, who, _FIRST)
+    house.ear.message(b"secret", is_text=True)
+    house.ear.closed(1006, b"", is_of_policy=False)
+    hearer.closed(1006)
+    return str(socket.events()[0]["resume"])
+
+
+@pytest.mark.parametrize("by_session", [False, True])
+def test_who_is_logged_out_loses_a_tether_whose_sides_are_both_away(*, by_session: bool) -> None:
+    """Nothing is open that would end with the login; another of the same person has it not."""
+    house = House()
+    resume = _both_away(house, "/ws?session_id=s1")
+    _logged_out(house, "login 0", "login 1")
+    assert (len(house.sockets), house.kept) == (0, [])
+    target = "/ws?session_id=s1" if by_session else f"/ws?resume={resume}"
+    back, _ = house.joined(target, shown=_SECOND)
+    assert (back.texts(), back.events()[0]["resumed"]) == ([], False)
+
+
+def test_so_does_who_is_there_while_the_service_is_away() -> None:
+    house = House()
+    socket, _ = house.joined(shown=_FIRST)
+    house.ear.closed(1006, b"", is_of_policy=False)
+    _logged_out(house, "login 1")
+    assert socket.ended == (1008, b"the session has been ended: log in again")
+    assert len(house.sockets) == 0
+
+
+def test_a_tether_is_of_the_login_that_came_to_it_last() -> None:
+    house = House()
+    resume = _both_away(house)
+    house.came(f"/ws?resume={resume}", shown=_SECOND)
+    _logged_out(house, "login 1")
+    assert len(house.sockets) == 1
+    _logged_out(house, "login 2")
+    assert len(house.sockets) == 0
+
+
+def test_a_login_of_another_issuer_by_the_same_name_is_another() -> None:
+    house = House()
+    house.joined(shown={**_FIRST, "issuer": "yesterday"})
+    _logged_out(house, "login 1")
+    assert len(house.sockets) == 1
+
+
+def test_of_many_some_end_in_a_turn_and_nobody_comes_back_to_the_others() -> None:
+    house = House()
+    later: list[Callable[[], None]] = []
+    house.sockets.later = later.append
+    resumes = [_both_away(house, who=f"p{at}") for at in range(120)]
+    _logged_out(house, "login 1")
+    assert (len(house.sockets), len(later)) == (20, 1)
+    back, _ = house.joined(f"/ws?resume={resumes[-1]}", "p119", _SECOND)
+    assert (back.texts(), back.events()[0]["resumed"]) == ([], False)
+    later[0]()
+    assert (len(house.sockets), len(later)) == (1, 1)
+
+
+# --- what comes too late ---
+
+
+def test_what_comes_behind_the_end_is_listened_to_and_counts_as_not_arrived() -> None:
+    house = House()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    house.sockets.erase("today/p1")
+    heard = list(socket.heard)
+    hearer.late(b"dark", is_text=True)
+    hearer.late(b"well", is_text=True)
+    assert (house.desk.listened, house.desk.lost) == ([b"dark", b"well"], [b"dark"])
+    assert (house.desk.sessions, house.leg.heard) == ([house.desk.legs[0][0].session] * 2, [])
+    assert house.desk.sessions[0] != ""
+    assert socket.heard == heard
+
+
+def test_a_token_that_comes_too_late_is_nothing_that_anybody_says() -> None:
+    house = House(first_message=5.0)
+    _, hearer = house.came("/ws", None)
+    hearer.due(5.0)
+    hearer.late(AUTH, is_text=True)
+    hearer.late(AUTH, is_text=False)
+    hearer.late(b"dark", is_text=True)
+    assert (house.desk.listened, house.desk.lost) == ([AUTH, b"dark"], [b"dark"])
+
+
 # --- other workers ---
 
 
@@ -782,6 +877,57 @@ def test_one_that_is_just_being_put_down_does_not_go_on_here(*, is_down: bool) -
     house.sockets.erase("today/p1")
     store.put[0][1](is_down)
     assert (told, len(house.sockets)) == ([is_down], 0)
+
+
+def test_a_tether_of_a_login_that_ends_while_it_parts_is_put_down_nowhere() -> None:
+    house, store = _afar()
+    socket, _ = house.joined(shown=_FIRST)
+    told: list[bool] = []
+    other, asking = _beyond(house)
+    other.came(f"/ws?resume={socket.events()[0]['resume']}", shown=_SECOND)
+    assert house.sockets.give(asking.asked[0], told.append)
+    _logged_out(house, "login 2")
+    _logged_out(house, "login 1")
+    assert not house.sockets.give(asking.asked[0], told.append)
+    house.ear.closed(1012, b"", is_of_policy=False)
+    assert (store.put, told, len(house.sockets), house.kept) == ([], [False], 0, [])
+
+
+@pytest.mark.parametrize("is_down", [True, False])
+def test_one_of_a_login_that_ends_while_it_is_put_down_counts_as_given_to_nobody(
+    *, is_down: bool
+) -> None:
+    """Who asks for it then needs that login, which nobody has (node/tether_nodes.py)."""
+    house, store = _afar()
+    socket, _ = house.joined(shown=_FIRST)
+    told: list[bool] = []
+    other, asking = _beyond(house)
+    other.came(f"/ws?resume={socket.events()[0]['resume']}", shown=_SECOND)
+    assert house.sockets.give(asking.asked[0], told.append)
+    house.ear.closed(1012, b"", is_of_policy=False)
+    _logged_out(house, "login 1")
+    store.put[0][1](is_down)
+    assert (told, len(house.sockets)) == ([False], 0)
+
+
+def test_what_comes_of_a_login_that_has_ended_is_not_gone_on_with() -> None:
+    """The worker that gave it may have heard later of the logout; what waits counts as lost."""
+    house, store = _afar()
+    socket, hearer = house.joined(shown=_FIRST)
+    house.ear.closed(1006, b"", is_of_policy=False)
+    hearer.message(b"dark", is_text=True)
+    hearer.closed(1006)
+    other, asking = _beyond(house)
+    other.sockets.has_ended = lambda principal: principal.session == "login 1"
+    back, _ = other.came(f"/ws?resume={socket.events()[0]['resume']}", shown=_SECOND)
+    house.sockets.give(asking.asked[0], lambda _: None)
+    parcel, put = store.put[-1]
+    put(True)
+    asking.told[0](parcel)
+    other.ear.opened()
+    assert (back.texts(), back.events()[0]["resumed"]) == ([], False)
+    assert len(other.sockets) == 1
+    assert other.desk.lost == [b"dark"]
 
 
 def test_what_waits_is_heard_again_where_it_goes_on_by_its_session_and_helped_once() -> None:
