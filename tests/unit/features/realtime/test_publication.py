@@ -3,7 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.realtime.publication import Keeping, Position, key_of_service, size_of
+from tta_gateway.features.realtime.publication import (
+    Keeping,
+    Position,
+    key_of_person,
+    key_of_service,
+    size_of,
+)
 
 AMOUNT = st.integers(min_value=0, max_value=10)
 
@@ -25,3 +31,9 @@ def test_tags_are_as_large_as_they_are_written() -> None:
 def test_a_key_of_a_service_is_its_own_and_none_is_none() -> None:
     assert key_of_service("") == ""
     assert key_of_service("k") not in ("", "k", '["user","ada","k"]')
+
+
+def test_the_key_of_a_person_is_no_channels() -> None:
+    assert key_of_person("ada") == "person ada"
+    assert key_of_person("ada") != key_of_person("ben")
+    assert " " in key_of_person("")  # as no channel's name may have
