@@ -53,7 +53,7 @@ async def drilled(state: Path, question: Mapping[str, Any]) -> Told:
     told = await _announced(state, {**question, "token": token})
     if not told:
         raise OSError(f"no worker takes drills in the state folder {state}")
-    way = _Way(SystemClock.monotonic)
+    way = _Way(SystemClock().monotonic)
     try:
         await way.gone(_doors_of(told), token, question["level"])
     except Failure as end:

@@ -27,8 +27,8 @@ _SEALED: Final = (
 _GROWN: Final = b"\x04"
 _PURPOSE: Final = b"tta-gateway store 1\0"
 _AT: Final = 1 + ID_BYTES
-_TREE: Final = slice(1, 1 + TREE_BYTES)
-_BEHIND: Final = 1 + TREE_BYTES + LEAF_BYTES
+_LEAF: Final = 1 + TREE_BYTES
+_BEHIND: Final = _LEAF + LEAF_BYTES
 _MOST: Final = 10_000  # keys in memory
 
 
@@ -98,10 +98,10 @@ class Vault:
     def _derived(self, ring: Ring, head: bytes, bound: bytes) -> bytes:
         if head[:1] == _SEALED:
             return ring.derived(head[1:], bound)
-        tree = None if self._forest is None else self._forest.find(head[_TREE])
+        tree = None if self._forest is None else self._forest.find(head[1:_LEAF])
         if tree is None:
             raise NotSealed("sealed with a tree of keys that is not at hand")
-        return derived(tree.key(int.from_bytes(head[1 + TREE_BYTES :])), bound)
+        return derived(tree.key(int.from_bytes(head[_LEAF:])), bound)
 
 
 def is_sealed(stored: bytes) -> bool:
