@@ -113,7 +113,7 @@ def test_a_bad_file_changes_nothing_and_its_errors_are_told(
     (complaint,) = [said["refused"]]
     assert "routes[0].service: there is no service `nobody`" in json.dumps(complaint)
     assert (status, said["configuration"], said["versions"]) == (200, 1, [1, 1])
-    assert "configuration_refused" in node.gateway.log.read_text()
+    assert wait_until(lambda: "configuration_refused" in node.gateway.log.read_text())
     with node.client() as client:
         assert client.get(b"/").status == 200
     file.reload(routes=more_routes(4))
