@@ -15,7 +15,7 @@ import msgspec
 
 from tta_gateway.features.erasure.bound import STORE_KEYS, StoreKeys
 from tta_gateway.node.key_ring import ring_of
-from tta_gateway.node.store_keys import is_kept
+from tta_gateway.node.store_keys import is_kept, is_shared
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.crypto.forest import opened
 from tta_gateway.support.crypto.ring import Ring
@@ -35,7 +35,7 @@ class Vaults:
         self._vault: Vault | None = None
         self._keys: tuple[bytes, ...] = ()  # that it was made of
         self._forest: bytes | None = None  # likewise
-        self._is_own = False  # likewise
+        self._is_shared = False  # likewise
         self._said = ""
 
     def of(self, snapshot: Snapshot, live: Mapping[str, bytes]) -> Vault | None:
@@ -43,9 +43,9 @@ class Vaults:
 
         Where it may not, and there is no key, it is shut.  `live` are the live sections.
         """
-        is_own = snapshot.state is None or snapshot.state.embedded
+        shared = is_shared(snapshot)
         keys = snapshot.encryption_keys
-        if not keys and not is_own:
+        if not keys and shared:
             why = "others share the store, and `encryption` names no key"
             if snapshot.may_be_unsealed:
                 self._say("content_in_clear", why)
@@ -54,14 +54,14 @@ class Vaults:
         forest = live.get(STORE_KEYS) if is_kept(snapshot) else None
         if forest == self._forest:
             self._forest = forest  # where it is the same once more, the next look is quick
-        is_other = keys != self._keys or is_own is not self._is_own
+        is_other = keys != self._keys or shared is not self._is_shared
         if self._vault is None or is_other or forest is not self._forest:
             try:
                 ring = ring_of(snapshot)
             except OSError as error:
                 return self._shut(str(error))
-            self._vault = self._made(ring, forest, is_shared=not is_own)
-            self._keys, self._forest, self._is_own = keys, forest, is_own
+            self._vault = self._made(ring, forest, is_shared=shared)
+            self._keys, self._forest, self._is_shared = keys, forest, shared
         return self._vault
 
     def _made(self, ring: Ring, told: bytes | None, *, is_shared: bool) -> Vault:

@@ -60,8 +60,9 @@ class Vault:
         """
         if self._ring is None:
             raise NoKey(self._shut)
-        head = _SEALED + self._ring.newest
-        if self._tree is not None:
+        if self._tree is None:
+            head = _SEALED + self._ring.newest
+        else:
             head = self._head(self._tree, whose or owner)
         bound = _PURPOSE + owner.encode()
         return head + seal(data, key=self._key(head, bound), purpose=bound)
